@@ -1,0 +1,266 @@
+//! The checked configuration. Field docs state unit, default and interaction; `config/headwater.toml` shows the same to users.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+pub use std::time::Duration;
+
+/// Everything that one pipeline is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Topic prefix; also the default of slot, publication and transactional id. `[A-Za-z0-9._-]`, 1 to 63 characters.
+    pub name: String,
+    pub source: Source,
+    pub snapshot: Snapshot,
+    pub events: Events,
+    pub topics: Topics,
+    pub sink: Sink,
+    pub kafka: Kafka,
+    pub checkpoint: Checkpoint,
+    pub retry: Retry,
+    pub limits: Limits,
+    pub admin: Admin,
+    pub log: Log,
+}
+
+/// The database.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Host name or address; a path that begins with `/` is the directory of a Unix socket. Default `127.0.0.1`.
+    pub host: String,
+    /// Default 5432.
+    pub port: u16,
+    /// Default: the user's name, as libpq does.
+    pub database: String,
+    /// Required.
+    pub user: String,
+    /// From `password`, `password_file`, `password_env` or the URL; none for `trust` and client certificates.
+    pub password: Option<SecretString>,
+    /// Default `verify-full` for a remote host, `disable` for loopback and Unix sockets.
+    pub sslmode: SslMode,
+    /// PEM file of authorities; default: the system's.
+    pub sslrootcert: Option<PathBuf>,
+    /// PEM file of the client certificate chain; with `sslkey`.
+    pub sslcert: Option<PathBuf>,
+    /// PEM file of the client key.
+    pub sslkey: Option<PathBuf>,
+    /// Default `headwater_<name>`, made to fit `[a-z0-9_]{1,63}`.
+    pub slot: String,
+    /// Default `headwater_<name>`, made to fit as the slot is.
+    pub publication: String,
+    /// Default [`PublicationMode::Tables`].
+    pub publication_mode: PublicationMode,
+    /// `schema.table` patterns, `*` and `?` as in a shell; default `["public.*"]`.
+    pub tables: Vec<String>,
+    /// Taken away from `tables`; default none.
+    pub exclude_tables: Vec<String>,
+    /// `schema.table.column` patterns; when not empty, a table that one of them names keeps only the columns named.
+    pub columns: Vec<String>,
+    /// `schema.table.column` patterns of columns left out of `before` and `after`; the key keeps them.
+    pub exclude_columns: Vec<String>,
+    /// What to do when changes between the checkpoint and the slot are gone; default `stop`.
+    pub on_gap: OnGap,
+    /// Default 10 s; for connecting, TLS and authentication together.
+    pub connect_timeout: Duration,
+    /// Longest time between two standby status updates; default 10 s, at most a third of `wal_sender_timeout`.
+    pub status_interval: Duration,
+    /// `wal_sender_timeout` of our own session; default 60 s; ignored by servers before 12.
+    pub wal_sender_timeout: Duration,
+}
+
+/// libpq's `sslmode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SslMode {
+    Disable,
+    Prefer,
+    Require,
+    VerifyCa,
+    VerifyFull,
+}
+
+/// How the publication comes to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PublicationMode {
+    /// Created for exactly the captured tables when absent, and kept so by adding and dropping tables. (`tables`)
+    Tables,
+    /// Created FOR ALL TABLES when absent; needs a superuser. (`all_tables`)
+    AllTables,
+    /// Never created nor altered. (`disabled`)
+    Disabled,
+}
+
+/// When the slot is ahead of the checkpoint, missing, invalidated, or of another cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnGap {
+    /// End with an error that says what is missing.
+    Stop,
+    /// Go on from where the slot is, or create it anew; logged as an error and counted in `headwater_gaps_total`.
+    Continue,
+}
+
+/// The first copy of the tables.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub mode: SnapshotMode,
+}
+
+/// Only changes are captured in this version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotMode {
+    Never,
+}
+
+/// The shape of the events.
+#[derive(Clone, Debug)]
+pub struct Events {
+    /// Default true: block in each event, and BEGIN and END records.
+    pub transaction_metadata: TransactionMetadata,
+    /// A record with a null value behind each delete; default true.
+    pub tombstones: bool,
+    /// Operations that give no events; default none.
+    pub skipped_operations: Vec<Operation>,
+    /// Stands in for a TOASTed value that the update did not change; default `__debezium_unavailable_value`.
+    pub unavailable_value_placeholder: String,
+    /// The four `__debezium.context.*` headers on each record of a table; default true.
+    pub context_headers: bool,
+}
+
+/// `events.transaction_metadata`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionMetadata {
+    /// Block in each event, BEGIN and END records in the transaction topic. (`true`)
+    Full,
+    /// Block in each event only. (`"block"`)
+    Block,
+    /// Neither. (`false`)
+    Off,
+}
+
+/// Operations as Debezium letters them, for `events.skipped_operations`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// `c`
+    Create,
+    /// `u`
+    Update,
+    /// `d`
+    Delete,
+    /// `t`
+    Truncate,
+    /// `m`, a logical decoding message
+    Message,
+}
+
+/// Where records go.
+#[derive(Clone, Debug)]
+pub struct Topics {
+    /// Default `{name}.{schema}.{table}`.
+    pub pattern: String,
+    /// Default `{name}.transaction`, already filled in.
+    pub transaction: String,
+    /// Create topics that are absent; default true.
+    pub create: bool,
+    /// Partitions of created topics; none: the broker's default.
+    pub partitions: Option<u32>,
+    /// Replication factor of created topics; none: the broker's default.
+    pub replication_factor: Option<u16>,
+    /// Settings of created topics, for example `retention.ms`.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// `sink.type` and what belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sink {
+    Kafka,
+    /// JSON lines on standard output.
+    Stdout,
+    /// JSON lines appended to a file.
+    File {
+        path: PathBuf,
+    },
+}
+
+/// The brokers.
+#[derive(Clone, Debug)]
+pub struct Kafka {
+    /// `host:port`; at least one when the sink is Kafka.
+    pub brokers: Vec<String>,
+    /// Default exactly once.
+    pub delivery: Delivery,
+    /// Longest time a Kafka transaction stays open while changes flow; default 100 ms.
+    pub commit_interval: Duration,
+    /// Bytes of records after which a Kafka transaction is committed, in the middle of a source transaction if need be; default 64 MiB.
+    pub commit_max_bytes: u64,
+    /// Default: `name`.
+    pub transactional_id: String,
+    /// librdkafka properties, secrets resolved. They never contain a key that a typed key sets.
+    pub properties: BTreeMap<String, SecretString>,
+}
+
+/// `kafka.delivery`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    ExactlyOnce,
+    AtLeastOnce,
+}
+
+/// Where the position is kept.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// Compacted topic for the Kafka sink; default `__headwater_checkpoints`.
+    pub topic: String,
+    /// File for the other sinks; default `<name>.checkpoint` in the working directory.
+    pub file: PathBuf,
+    /// Longest time that an idle stream's progress stays unwritten; default 10 s.
+    pub interval: Duration,
+}
+
+/// Pauses between attempts.
+#[derive(Clone, Debug)]
+pub struct Retry {
+    /// Default 500 ms.
+    pub initial: Duration,
+    /// Default 30 s.
+    pub max: Duration,
+    /// Give up, with exit code 75, when nothing has succeeded for so long; none (the default): never.
+    pub give_up_after: Option<Duration>,
+}
+
+/// Bounds.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Resident memory of the process in bytes; default 64 MiB, at least 32 MiB.
+    pub memory: u64,
+    /// Largest message of the stream in bytes; default a quarter of `memory`.
+    pub max_message: u64,
+    /// Time for draining after SIGTERM; default 10 s.
+    pub drain_timeout: Duration,
+}
+
+/// The admin server.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Default `127.0.0.1:8642`; an empty text turns it off.
+    pub listen: Option<SocketAddr>,
+    /// `/healthz` fails after so long without progress although there is work; default 60 s.
+    pub stall_timeout: Duration,
+}
+
+/// Logs, on standard error.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// Default text.
+    pub format: LogFormat,
+    /// A `tracing` filter; default `info`.
+    pub level: String,
+}
+
+/// `log.format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
