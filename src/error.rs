@@ -58,7 +58,8 @@ pub enum Kind {
     SinkAbortable,
     /// The producer cannot go on; a new one replays from the checkpoint.
     SinkFatal,
-    /// Another producer took over the transactional id.
+    /// Another producer took over the transactional id, or the broker gave up a transaction that took too long: the
+    /// broker says the same of both. Tried again, but not for long (`run::backoff`).
     SinkFenced,
     /// A record is larger than the broker or the topic takes.
     RecordTooLarge,
@@ -162,6 +163,7 @@ impl Kind {
             | Self::SinkUnreachable
             | Self::SinkAbortable
             | Self::SinkFatal
+            | Self::SinkFenced
             | Self::Checkpoint => Policy::Retry,
             Self::Config
             | Self::SourceAuth
@@ -179,7 +181,6 @@ impl Kind {
             | Self::Encode
             | Self::SinkAuth
             | Self::SinkPrivilege
-            | Self::SinkFenced
             | Self::RecordTooLarge
             | Self::Topic
             | Self::File
@@ -193,7 +194,7 @@ impl Kind {
         match (self, self.policy()) {
             (Self::Config, _) => 64,
             (Self::Internal | Self::Decode | Self::Encode, _) => 70,
-            (_, Policy::Stop) => 69,
+            (Self::SinkFenced, _) | (_, Policy::Stop) => 69,
             (_, Policy::Retry) => 75,
         }
     }

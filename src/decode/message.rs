@@ -51,6 +51,9 @@ pub enum Message<'a> {
         restart_identity: bool,
         relations: Oids<'a>,
     },
+    /// Unlike a row, a message of a subtransaction carries the id of the whole transaction when it is streamed
+    /// (`pgoutput_message`, seen in 15 and 18): whether a rolled-back savepoint took it along cannot be told from the
+    /// stream. A session that needs messages exact must not ask for streaming.
     Logical {
         xid: Option<Xid>,
         transactional: bool,
