@@ -10,6 +10,7 @@
 //! `encode` and the ledger in `checkpoint` are pure: bytes and time in, values out.
 
 pub mod checkpoint;
+pub mod cli;
 pub mod config;
 pub mod decode;
 pub mod encode;
@@ -17,6 +18,7 @@ pub mod error;
 pub mod event;
 pub mod lsn;
 pub mod observe;
+pub mod obstacle;
 pub mod run;
 pub mod sink;
 pub mod source;

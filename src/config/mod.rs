@@ -1,10 +1,92 @@
 //! The configuration: read from files, the environment and flags, checked once, every mistake in one report. What the
 //! other modules see is [`Config`], in which all is checked: no text that still has to be parsed, no key that
 //! contradicts another.
+//!
+//! ```text
+//! files ─┐
+//! env ───┼▶ tree (values with their places) ──check──▶ settings (typed) ──build──▶ Config
+//! --set ─┘                 keys: the one table of all keys ▲
+//! ```
 
+mod build;
+mod check;
+mod file;
+mod keys;
+mod librdkafka;
 mod model;
+mod overrides;
+mod pattern;
+mod render;
+mod report;
+mod secret;
+mod settings;
+mod tree;
+mod typed;
+mod units;
+mod url;
+mod yaml;
+
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 pub use model::{
     Admin, Checkpoint, Config, Delivery, Duration, Events, Kafka, Limits, Log, LogFormat, OnGap, Operation,
     PublicationMode, Retry, Sink, Snapshot, SnapshotMode, Source, SslMode, Topics, TransactionMetadata,
 };
+pub use pattern::Patterns;
+pub use render::{defaults_toml, schema_json, show};
+
+use crate::error::Result;
+
+/// What to read; each later field overrides the earlier ones.
+#[derive(Clone, Default)]
+pub struct LoadOptions {
+    /// Merged in their order.
+    pub files: Vec<PathBuf>,
+    /// Names and values; `HEADWATER_…` ones override keys, and `*_env` keys may name any.
+    pub environment: BTreeMap<String, String>,
+    /// Keys and texts of `--set`.
+    pub overrides: Vec<(String, String)>,
+}
+
+/// A configuration in force.
+#[derive(Clone)]
+pub struct Loaded {
+    pub config: Config,
+    /// What [`show`] prints: every key's value in force, where it comes from, no secrets.
+    settings: settings::Settings,
+}
+
+/// Reads and checks everything; the error's text is the report of all mistakes.
+pub fn load(options: &LoadOptions) -> Result<Loaded> {
+    let mut report = report::Report::default();
+    let mut tree = tree::Table::default();
+    for path in &options.files {
+        tree::merge(&mut tree, file::read(path, &mut report));
+    }
+    // After a syntax error the keys that follow it are unknown: nothing can be said about what is missing.
+    let whole = report.len() == 0;
+    let variables = options.environment.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    tree::merge(&mut tree, overrides::environment(variables, &mut report));
+    tree::merge(&mut tree, overrides::flags(&options.overrides));
+    let mut settings = check::check(&tree, &mut report);
+    if !whole {
+        report = report.into_result()?;
+    }
+    let config = build::build(&mut settings, &options.environment, &mut report);
+    report.into_result()?;
+    render::settle(&mut settings, &config);
+    Ok(Loaded { config, settings })
+}
+
+/// The environment of this process; what is not UTF-8 in it is replaced, and then fails the checks of its key.
+pub fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .map(|(name, text)| (name.to_string_lossy().into_owned(), text.to_string_lossy().into_owned()))
+        .collect()
+}

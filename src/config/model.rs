@@ -196,7 +196,8 @@ pub struct Kafka {
     pub commit_max_bytes: u64,
     /// Default: `name`.
     pub transactional_id: String,
-    /// librdkafka properties, secrets resolved. They never contain a key that a typed key sets.
+    /// librdkafka properties, secrets resolved: `[kafka.properties]`, and `security.protocol`, `sasl.*` and
+    /// `ssl.ca.location` of the typed keys. They never contain a property that the fields above or the sink set.
     pub properties: BTreeMap<String, SecretString>,
 }
 

@@ -1,0 +1,220 @@
+//! The command line: what can be said, and the commands that only print a text. A command returns what is to be printed;
+//! `main` prints it. Mistakes of usage end with exit code 64, as mistakes of the configuration do.
+
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{self, Config, LoadOptions, Loaded};
+use crate::error::{Error, Kind, Result};
+
+/// The exit code of bad usage, as in sysexits.h.
+pub const EXIT_USAGE: u8 = 64;
+
+/// Captures the changes of a PostgreSQL database and publishes them to Kafka, exactly once.
+#[derive(Debug, Parser)]
+#[command(name = "headwater", version = VERSION.as_str(), propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Configuration file, TOML or YAML; several are merged in their order
+    #[arg(short, long, value_name = "FILE", env = "HEADWATER_CONFIG", global = true)]
+    pub config: Vec<PathBuf>,
+    /// Sets one key, above files and environment; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value, global = true)]
+    pub set: Vec<(String, String)>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Capture and publish until stopped
+    Run,
+    /// Check configuration, database and brokers, and say what is missing
+    Check,
+    /// Print what the running process reports of itself
+    Status,
+    /// Print the configuration in one of its forms
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// What to print of the configuration.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Every key with its default, as TOML
+    Defaults,
+    /// The JSON Schema of a file
+    Schema,
+    /// What is in force, with the origin of each value and without secrets
+    Show,
+}
+
+/// Version, commit where the build knew it, platform, and the version of the Kafka client.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let (version, commit) = (env!("CARGO_PKG_VERSION"), option_env!("HEADWATER_COMMIT").unwrap_or("unknown"));
+    let (arch, os) = (std::env::consts::ARCH, std::env::consts::OS);
+    let (_, librdkafka) = rdkafka::util::get_rdkafka_version();
+    format!("{version} (commit {commit}, {arch}-{os}, librdkafka {librdkafka})")
+});
+
+/// Reads the arguments, the program's name first. Help, version and mistakes are printed here; the error is the exit code.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> std::result::Result<Cli, u8> {
+    Cli::try_parse_from(arguments).map_err(|error| {
+        // Nobody is left to tell when the terminal is gone.
+        let _ = error.print();
+        if error.exit_code() == 0 { 0 } else { EXIT_USAGE }
+    })
+}
+
+/// Loads the configuration that the arguments and the environment of the process name.
+pub fn load(options: &Options) -> Result<Loaded> {
+    config::load(&LoadOptions {
+        files: options.config.clone(),
+        environment: config::environment(),
+        overrides: options.set.clone(),
+    })
+}
+
+/// The text that a `config` command prints.
+pub fn config_text(command: ConfigCommand, options: &Options) -> Result<String> {
+    match command {
+        ConfigCommand::Defaults => Ok(config::defaults_toml()),
+        ConfigCommand::Schema => Ok(format!("{:#}\n", config::schema_json())),
+        ConfigCommand::Show => Ok(config::show(&load(options)?)),
+    }
+}
+
+/// What the running process answers at `/status`.
+pub fn status(config: &Config) -> Result<String> {
+    let address = config.admin.listen.ok_or_else(|| {
+        Error::new(Kind::Config, "admin.listen is empty: the process has no admin server to ask")
+            .with_hint("set admin.listen and start the process again")
+    })?;
+    fetch(address, "/status").map_err(|error| {
+        Error::new(Kind::Config, format!("no answer from http://{address}/status"))
+            .with_source(error)
+            .with_hint("check that the process runs and that admin.listen is the same here as there")
+    })
+}
+
+/// HTTP/1.0, so that the answer ends where the connection does.
+fn fetch(address: SocketAddr, path: &str) -> std::io::Result<String> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    const LONGEST_ANSWER: u64 = 4 * 1024 * 1024;
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())?;
+    let mut answer = String::new();
+    stream.take(LONGEST_ANSWER).read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let first = head.lines().next().unwrap_or_default();
+    match first.split(' ').nth(1) {
+        Some("200") => Ok(body.to_owned()),
+        _ => Err(std::io::Error::other(format!("the answer is {first:?}"))),
+    }
+}
+
+fn key_and_value(text: &str) -> std::result::Result<(String, String), String> {
+    match text.split_once('=') {
+        // A quoted name of a property may not hold an equals sign; none does.
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.to_owned())),
+        _ => Err("write key=value, for example limits.memory=128MiB".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn arguments(line: &str) -> std::result::Result<Cli, u8> {
+        parse(line.split(' ').map(OsString::from))
+    }
+
+    #[test]
+    fn options_may_stand_before_and_behind_the_command() {
+        for line in [
+            "headwater --config a.toml -c b.yaml --set name=x run",
+            "headwater run -c a.toml -c b.yaml --set name=x",
+        ] {
+            let cli = arguments(line).unwrap();
+            assert!(matches!(cli.command, Command::Run), "{line}");
+            assert_eq!(cli.options.config, [PathBuf::from("a.toml"), PathBuf::from("b.yaml")]);
+            assert_eq!(cli.options.set, [("name".to_owned(), "x".to_owned())]);
+        }
+    }
+
+    #[test]
+    fn bad_usage_is_64_and_help_is_0() {
+        for line in ["headwater", "headwater runn", "headwater run --sett a=b", "headwater run --set name"] {
+            assert_eq!(arguments(line).unwrap_err(), 64, "{line}");
+        }
+        for line in ["headwater --help", "headwater --version", "headwater config show --help"] {
+            assert_eq!(arguments(line).unwrap_err(), 0, "{line}");
+        }
+    }
+
+    #[test]
+    fn definitions_are_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn config_commands_return_their_texts() {
+        let options = Options {
+            config: vec!["config/headwater.toml".into()],
+            set: vec![("source.password".to_owned(), "hunter2".to_owned())],
+        };
+        let text = |command| config_text(command, &options).unwrap();
+        assert!(text(ConfigCommand::Defaults).starts_with("name = \"\"\n"));
+        assert!(text(ConfigCommand::Schema).contains("\"additionalProperties\": false"));
+        let shown = text(ConfigCommand::Show);
+        assert!(shown.starts_with("name = \"shop\" # config/headwater.toml:10\n"), "{shown}");
+        assert!(shown.contains("password = \"<redacted>\" # --set source.password\n"), "{shown}");
+    }
+
+    #[test]
+    fn status_returns_the_body_of_the_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            let length = stream.read(&mut request).unwrap();
+            stream
+                .write_all(b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{\"ok\":true}")
+                .unwrap();
+            String::from_utf8_lossy(&request[..length]).into_owned()
+        });
+        assert_eq!(fetch(address, "/status").unwrap(), "{\"ok\":true}");
+        assert!(server.join().unwrap().starts_with("GET /status HTTP/1.0\r\n"));
+    }
+
+    #[test]
+    fn status_refuses_any_other_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 1024]).unwrap();
+            stream.write_all(b"HTTP/1.0 404 Not Found\r\n\r\n").unwrap();
+        });
+        assert!(fetch(address, "/status").unwrap_err().to_string().contains("404"));
+        server.join().unwrap();
+    }
+}

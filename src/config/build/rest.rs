@@ -1,0 +1,176 @@
+//! The sections with few rules: events, topics, sink, retry, limits, admin and log.
+
+use std::net::SocketAddr;
+
+use tracing_subscriber::EnvFilter;
+
+use super::Builder;
+use crate::config::model::{
+    Admin, Events, Limits, Log, LogFormat, Operation, Retry, Sink, Topics, TransactionMetadata,
+};
+use crate::config::units::format_size;
+
+/// A message of the stream is never larger: PostgreSQL's own limit of an allocation.
+const LARGEST_MESSAGE: u64 = 1 << 30;
+
+impl Builder<'_> {
+    pub(super) fn events(&mut self) -> Events {
+        if self.settings.truth("events.schemas") {
+            self.wrong("events.schemas", "is not yet there: this version does not have it", "write false");
+        }
+        Events {
+            transaction_metadata: match self.settings.text("events.transaction_metadata") {
+                Some("block") => TransactionMetadata::Block,
+                Some("false") => TransactionMetadata::Off,
+                _ => TransactionMetadata::Full,
+            },
+            tombstones: self.settings.truth("events.tombstones"),
+            skipped_operations: self.skipped_operations(),
+            unavailable_value_placeholder: self.text("events.unavailable_value_placeholder"),
+            context_headers: self.settings.truth("events.context_headers"),
+        }
+    }
+
+    fn skipped_operations(&mut self) -> Vec<Operation> {
+        let mut operations = Vec::new();
+        for letter in self.settings.list("events.skipped_operations") {
+            let operation = match letter.as_str() {
+                "c" => Operation::Create,
+                "u" => Operation::Update,
+                "d" => Operation::Delete,
+                "t" => Operation::Truncate,
+                "m" => Operation::Message,
+                _ => {
+                    let reason = format!("{letter:?} is not an operation");
+                    self.wrong(
+                        "events.skipped_operations",
+                        reason,
+                        "use \"c\" create, \"u\" update, \"d\" delete, \"t\" truncate, \"m\" message",
+                    );
+                    continue;
+                }
+            };
+            if !operations.contains(&operation) {
+                operations.push(operation);
+            }
+        }
+        operations
+    }
+
+    pub(super) fn topics(&mut self) -> Topics {
+        let name = self.name.clone();
+        let transaction = self.with_name("topics.transaction", &name);
+        self.check_topic_name("topics.transaction", &transaction);
+        let settings = self.settings.map("topics.settings");
+        Topics {
+            settings: settings.map(|(name, entry)| (name.to_owned(), entry.text.clone())).collect(),
+            pattern: self.topic_pattern(),
+            transaction,
+            create: self.settings.truth("topics.create"),
+            partitions: self.settings.integer("topics.partitions").and_then(|count| count.try_into().ok()),
+            replication_factor: self
+                .settings
+                .integer("topics.replication_factor")
+                .and_then(|count| count.try_into().ok()),
+        }
+    }
+
+    fn topic_pattern(&mut self) -> String {
+        let path = "topics.pattern";
+        let pattern = self.text(path);
+        let filled = pattern.replace("{name}", "n").replace("{schema}", "s").replace("{table}", "t");
+        if filled.contains(['{', '}']) {
+            self.wrong(
+                path,
+                "has an unknown placeholder",
+                "the placeholders are {name}, {schema} and {table}",
+            );
+        } else if !pattern.contains("{table}") {
+            let fix = "put {table} into it, for example \"{name}.{schema}.{table}\"";
+            self.wrong(path, "would send all tables to one topic, where their keys collide", fix);
+        } else {
+            self.check_topic_name(path, &filled);
+        }
+        pattern
+    }
+
+    pub(super) fn sink(&mut self) -> Sink {
+        match self.settings.text("sink.type") {
+            Some("stdout") => Sink::Stdout,
+            Some("file") => {
+                if self.settings.text("sink.path").is_none() {
+                    self.missing(
+                        "sink.path",
+                        "sink.type = \"file\" writes to it: sink.path = \"events.jsonl\"",
+                    );
+                }
+                Sink::File { path: self.text("sink.path").into() }
+            }
+            _ => Sink::Kafka,
+        }
+    }
+
+    pub(super) fn retry(&mut self) -> Retry {
+        let retry = Retry {
+            initial: self.duration("retry.initial"),
+            max: self.duration("retry.max"),
+            give_up_after: self.settings.duration("retry.give_up_after"),
+        };
+        let mistaken = self.settings.is_mistaken("retry.initial") || self.settings.is_mistaken("retry.max");
+        if retry.initial > retry.max && !mistaken {
+            let path = if self.settings.is_given("retry.max") { "retry.max" } else { "retry.initial" };
+            self.wrong(
+                path,
+                "retry.initial is longer than retry.max",
+                "lower retry.initial or raise retry.max",
+            );
+        }
+        retry
+    }
+
+    pub(super) fn limits(&mut self) -> Limits {
+        let memory = self.settings.size("limits.memory").unwrap_or_default();
+        let given = self.settings.size("limits.max_message");
+        if given.is_some_and(|bytes| bytes > memory / 2) && !self.settings.is_mistaken("limits.memory") {
+            let most = format_size(memory / 2);
+            self.wrong(
+                "limits.max_message",
+                "is more than half of limits.memory",
+                format!("write at most \"{most}\", or raise limits.memory"),
+            );
+        }
+        Limits {
+            memory,
+            max_message: given.unwrap_or((memory / 4).min(LARGEST_MESSAGE)),
+            drain_timeout: self.duration("limits.drain_timeout"),
+        }
+    }
+
+    pub(super) fn admin(&mut self) -> Admin {
+        let listen = self.text("admin.listen");
+        let parsed = if listen.is_empty() { None } else { listen.parse::<SocketAddr>().ok() };
+        if parsed.is_none() && !listen.is_empty() {
+            self.wrong(
+                "admin.listen",
+                "is not an address with a port",
+                "write \"127.0.0.1:8642\", \"0.0.0.0:8642\" or \"[::]:8642\"; \"\" turns it off",
+            );
+        }
+        Admin { listen: parsed, stall_timeout: self.duration("admin.stall_timeout") }
+    }
+
+    pub(super) fn log(&mut self) -> Log {
+        let level = self.text("log.level");
+        if let Err(error) = EnvFilter::builder().parse(&level) {
+            let fix = "write error, warn, info, debug, trace, or \"info,headwater::source=debug\"";
+            self.wrong("log.level", format!("is not a filter: {error}"), fix);
+        } else if level.trim().is_empty() {
+            self.wrong("log.level", "is empty", "write error, warn, info, debug or trace");
+        }
+        let format = match self.settings.text("log.format") {
+            Some("json") => LogFormat::Json,
+            _ => LogFormat::Text,
+        };
+        Log { format, level }
+    }
+}

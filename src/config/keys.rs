@@ -1,0 +1,206 @@
+//! The table of all keys: path, form, default and meaning. It is the one place where a key is declared: the check of
+//! types and ranges, the suggestions, `config defaults`, the JSON Schema, `config/headwater.toml` and the table in
+//! `docs/configuration.md` are all made from it. What one key means for another is in `build`.
+
+use std::time::Duration;
+
+/// One key.
+pub(super) struct Key {
+    /// `section.key`, or the key alone at the top.
+    pub(super) path: &'static str,
+    pub(super) form: Form,
+    /// In TOML; [`UNSET`] when there is none, or when it follows from other keys.
+    pub(super) default: &'static str,
+    /// One paragraph for the operator: meaning, unit, interplay.
+    pub(super) doc: &'static str,
+}
+
+/// What a key takes.
+#[derive(Clone, Copy)]
+pub(super) enum Form {
+    Text,
+    /// A text that is never shown.
+    Secret,
+    Bool,
+    /// Within bounds, both included.
+    Integer(i64, i64),
+    Duration(Duration, Duration),
+    /// In bytes.
+    Size(u64, u64),
+    /// Words that this version takes, and words that it knows to come in a later one.
+    Choice(&'static [&'static str], &'static [&'static str]),
+    /// Texts.
+    List,
+    /// Names of somebody else's, with texts, numbers or truths as values.
+    Map,
+}
+
+/// An empty text leaves a key without a fixed default as it is when left out.
+pub(super) const UNSET: &str = "\"\"";
+
+/// The sections in the order of the sample, each with a line about it.
+pub(super) const SECTIONS: [(&str, &str); 11] = [
+    ("source", "The PostgreSQL database whose changes are captured."),
+    ("snapshot", "The first copy of the tables."),
+    ("events", "The shape of the events."),
+    ("topics", "Where the records go."),
+    ("sink", "What the records are written to."),
+    ("kafka", "The Kafka cluster, when sink.type is \"kafka\"."),
+    ("checkpoint", "Where the position in the log is kept."),
+    ("retry", "Pauses after a failure that may pass."),
+    ("limits", "What the process may use."),
+    ("admin", "HTTP: /metrics, /healthz, /readyz and /status."),
+    ("log", "Logs, on standard error."),
+];
+
+/// The key at `path`.
+pub(super) fn key(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+/// The section of a path, empty for the top, and the name within it.
+pub(super) fn split(path: &str) -> (&str, &str) {
+    path.split_once('.').unwrap_or(("", path))
+}
+
+impl Key {
+    /// Whether an empty text is the same as leaving the key out.
+    pub(super) fn may_be_empty(&self) -> bool {
+        self.default == UNSET
+    }
+}
+
+const MS: Duration = Duration::from_millis(1);
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+const DAY: Duration = seconds(86_400);
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+const fn entry(path: &'static str, form: Form, default: &'static str, doc: &'static str) -> Key {
+    Key { path, form, default, doc }
+}
+
+/// All keys, in the order of the sample.
+#[rustfmt::skip]
+pub(super) const KEYS: &[Key] = &[
+    entry("name", Form::Text, UNSET,
+        "Name of the pipeline: the prefix of its topics, and part of its slot, publication and transactional id. Required. Letters, digits, '.', '_' and '-', at most 63. Two pipelines with the same name on one Kafka cluster push each other out."),
+
+    entry("source.url", Form::Text, UNSET,
+        "postgres://user@host:port/database?sslmode=verify-full; the user is required here or in source.user. Percent-encode special characters. A Unix socket is ?host=/var/run/postgresql. What the URL says may not be said otherwise by the keys below."),
+    entry("source.host", Form::Text, "\"127.0.0.1\"",
+        "Host name or address of the server itself, not of a pooler; a path that begins with / is the directory of a Unix socket."),
+    entry("source.port", Form::Integer(1, 65_535), "5432", "Port of the server."),
+    entry("source.database", Form::Text, UNSET, "Database whose changes are captured. Without it: the name of the user, as in psql."),
+    entry("source.user", Form::Text, UNSET, "User with the REPLICATION attribute and SELECT on the captured tables. Required here or in source.url."),
+    entry("source.password", Form::Secret, UNSET,
+        "Password of the user. Better in a file or variable: at most one of source.password, source.password_file, source.password_env and the URL may give it."),
+    entry("source.password_file", Form::Text, UNSET, "File that holds the password; a newline at its end is cut off."),
+    entry("source.password_env", Form::Text, UNSET, "Environment variable that holds the password."),
+    entry("source.sslmode", Form::Choice(&["disable", "prefer", "require", "verify-ca", "verify-full"], &[]), UNSET,
+        "disable, prefer, require, verify-ca or verify-full, as in libpq. Without it: verify-full for a remote host, disable for a loopback address or Unix socket."),
+    entry("source.sslrootcert", Form::Text, UNSET, "PEM file of the authorities that may sign the server's certificate. Without it: those of the system."),
+    entry("source.sslcert", Form::Text, UNSET, "PEM file of the client's certificate chain; together with source.sslkey."),
+    entry("source.sslkey", Form::Text, UNSET, "PEM file of the client's private key; together with source.sslcert."),
+    entry("source.slot", Form::Text, "\"headwater_{name}\"",
+        "Replication slot, created when absent; a-z, 0-9 and _, at most 63. {name} is the name made to fit: lower case, other characters as _."),
+    entry("source.publication", Form::Text, "\"headwater_{name}\"", "Publication that the slot reads; {name} as in source.slot."),
+    entry("source.publication_mode", Form::Choice(&["tables", "all_tables", "disabled"], &[]), "\"tables\"",
+        "tables: create the publication for exactly the captured tables and keep it so. all_tables: create it FOR ALL TABLES, which needs a superuser. disabled: never create nor alter it."),
+    entry("source.tables", Form::List, "[\"public.*\"]", "Tables to capture: schema.table patterns, in which * stands for any text and ? for one character."),
+    entry("source.exclude_tables", Form::List, "[]", "schema.table patterns taken away from source.tables."),
+    entry("source.columns", Form::List, "[]", "schema.table.column patterns; a table that one of them names keeps only the columns named. Other tables keep all."),
+    entry("source.exclude_columns", Form::List, "[]", "schema.table.column patterns of columns that are left out of before and after. The key keeps its columns."),
+    entry("source.on_gap", Form::Choice(&["stop", "continue"], &["snapshot"]), "\"stop\"",
+        "When changes between the checkpoint and the slot cannot be read any more. stop: end with exit code 69 and say what is missing. continue: go on from where the slot is, and count the gap."),
+    entry("source.connect_timeout", Form::Duration(MS, seconds(600)), "\"10s\"", "Longest time for connecting, TLS and authentication together."),
+    entry("source.status_interval", Form::Duration(MS, seconds(3_600)), "\"10s\"",
+        "Longest time between two reports of progress to the server; at most a third of source.wal_sender_timeout."),
+    entry("source.wal_sender_timeout", Form::Duration(seconds(1), DAY), "\"60s\"",
+        "The server ends the session when it hears nothing for so long; set for our own session. Servers before 12 keep their own setting."),
+
+    entry("snapshot.mode", Form::Choice(&["never"], &["initial", "only", "when_needed"]), "\"never\"",
+        "never: only changes are captured, from the creation of the slot on. This version takes no other mode."),
+
+    entry("events.format", Form::Choice(&["json"], &["avro", "protobuf", "json_schema"]), "\"json\"", "Serialisation of keys and values. This version takes json alone."),
+    entry("events.envelope", Form::Choice(&["debezium"], &["flat", "cloudevents"]), "\"debezium\"", "Shape of the value. This version takes debezium alone."),
+    entry("events.schemas", Form::Bool, "false", "true would put {\"schema\":…,\"payload\":…} around keys and values; this version takes false alone."),
+    entry("events.transaction_metadata", Form::Choice(&["true", "block", "false"], &[]), "true",
+        "true: a transaction block in each event, and BEGIN and END records in topics.transaction. \"block\": only the block. false: neither."),
+    entry("events.tombstones", Form::Bool, "true", "A record with a null value after each delete, so that log compaction drops the key."),
+    entry("events.skipped_operations", Form::List, "[]", "Operations that give no events: \"c\" create, \"u\" update, \"d\" delete, \"t\" truncate, \"m\" message."),
+    entry("events.unavailable_value_placeholder", Form::Text, "\"__debezium_unavailable_value\"",
+        "Stands in for a large (TOASTed) value that an update did not change and that the log therefore does not hold."),
+    entry("events.context_headers", Form::Bool, "true", "The __debezium.context.* headers on each record of a table."),
+
+    entry("topics.pattern", Form::Text, "\"{name}.{schema}.{table}\"",
+        "Topic of a table; {table} must occur, {name} and {schema} may. Characters that Kafka does not take become _."),
+    entry("topics.transaction", Form::Text, "\"{name}.transaction\"", "Topic of the BEGIN and END records; {name} may occur."),
+    entry("topics.create", Form::Bool, "true", "Create topics that are absent. With false, a missing topic ends the pipeline with exit code 69."),
+    entry("topics.partitions", Form::Integer(1, 100_000), UNSET, "Partitions of topics that Headwater creates. Without it: the broker's num.partitions."),
+    entry("topics.replication_factor", Form::Integer(1, 1_000), UNSET, "Replicas of topics that Headwater creates. Without it: the broker's default.replication.factor."),
+    entry("topics.settings", Form::Map, "{}", "Settings of topics that Headwater creates, for example \"retention.ms\" = 604800000 or \"cleanup.policy\" = \"compact\"."),
+
+    entry("sink.type", Form::Choice(&["kafka", "stdout", "file"], &[]), "\"kafka\"", "kafka; stdout: JSON lines on standard output; file: JSON lines appended to sink.path."),
+    entry("sink.path", Form::Text, UNSET, "File for sink.type = \"file\", which requires it; the other sinks ignore it."),
+
+    entry("kafka.brokers", Form::List, "[]", "Brokers to ask first, as host:port. Required for sink.type = \"kafka\"."),
+    entry("kafka.delivery", Form::Choice(&["exactly_once", "at_least_once"], &[]), "\"exactly_once\"",
+        "exactly_once: events and checkpoint in one Kafka transaction, for read_committed consumers. at_least_once: no transactions, lower latency, repeats after a crash."),
+    entry("kafka.commit_interval", Form::Duration(MS, seconds(10)), "\"100ms\"",
+        "Longest time that a Kafka transaction stays open while changes flow; it is committed at once when the stream goes quiet. 1ms to 10s."),
+    entry("kafka.commit_max_bytes", Form::Size(64 * KIB, 64 * GIB), "\"64MiB\"",
+        "Bytes of records after which a Kafka transaction is committed, in the middle of a source transaction if need be."),
+    entry("kafka.transactional_id", Form::Text, "\"{name}\"", "transactional.id of the producer; {name} may occur. Exactly one running process may use it."),
+    entry("kafka.security_protocol", Form::Choice(&["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"], &[]), UNSET,
+        "plaintext, ssl, sasl_plaintext or sasl_ssl. Without it: plaintext, which takes none of the sasl and ssl keys below."),
+    entry("kafka.sasl_mechanism", Form::Choice(&["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"], &["GSSAPI"]), UNSET,
+        "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER; required when kafka.security_protocol is sasl_plaintext or sasl_ssl."),
+    entry("kafka.sasl_username", Form::Text, UNSET, "User for SASL."),
+    entry("kafka.sasl_password", Form::Secret, UNSET, "Password for SASL; at most one of kafka.sasl_password, kafka.sasl_password_file and kafka.sasl_password_env."),
+    entry("kafka.sasl_password_file", Form::Text, UNSET, "File that holds the password for SASL; a newline at its end is cut off."),
+    entry("kafka.sasl_password_env", Form::Text, UNSET, "Environment variable that holds the password for SASL."),
+    entry("kafka.ssl_ca_location", Form::Text, UNSET, "PEM file of the authorities that may sign the brokers' certificates. Without it: those of the system."),
+    entry("kafka.properties", Form::Map, "{}",
+        "Any other property of librdkafka, for example \"compression.type\" = \"zstd\" or \"linger.ms\" = 5. Put _file or _env behind a name to read the value from there: \"ssl.key.password_file\". A property that a key above sets, or that Headwater needs for its promises, is refused."),
+
+    entry("checkpoint.topic", Form::Text, "\"__headwater_checkpoints\"", "Compacted topic that keeps the position, for the Kafka sink; several pipelines may share it."),
+    entry("checkpoint.file", Form::Text, "\"{name}.checkpoint\"", "File that keeps the position, for the other sinks; {name} may occur."),
+    entry("checkpoint.interval", Form::Duration(MS, seconds(3_600)), "\"10s\"",
+        "Longest time that progress without events stays unwritten. The server keeps its log at least so long."),
+
+    entry("retry.initial", Form::Duration(MS, seconds(3_600)), "\"500ms\"", "Pause before the second attempt; it doubles each time, up to retry.max."),
+    entry("retry.max", Form::Duration(MS, DAY), "\"30s\"", "Longest pause between two attempts; at least retry.initial."),
+    entry("retry.give_up_after", Form::Duration(MS, Duration::from_secs(366 * 86_400)), UNSET,
+        "End with exit code 75 when nothing has succeeded for so long. Without it: never, since the process that waits loses nothing."),
+
+    entry("limits.memory", Form::Size(32 * MIB, 1_024 * GIB), "\"64MiB\"",
+        "Resident memory that the process may use; at least 32MiB. Buffers and the producer's queue are sized from it."),
+    entry("limits.max_message", Form::Size(64 * KIB, GIB), UNSET,
+        "Largest single change that is taken, at most half of limits.memory. Without it: a quarter of limits.memory, at most 1GiB. A larger one ends the pipeline with exit code 69."),
+    entry("limits.drain_timeout", Form::Duration(Duration::ZERO, seconds(3_600)), "\"10s\"",
+        "Time for delivering what is under way after SIGTERM. What is not delivered in time is sent after the next start."),
+
+    entry("admin.listen", Form::Text, "\"127.0.0.1:8642\"", "Address and port of the admin server, without authentication; an empty text turns it off."),
+    entry("admin.stall_timeout", Form::Duration(MS, DAY), "\"60s\"", "/healthz fails when there is work and nothing has moved for so long."),
+
+    entry("log.format", Form::Choice(&["text", "json"], &[]), "\"text\"", "text for people, json for machines: one object a line."),
+    entry("log.level", Form::Text, "\"info\"", "error, warn, info, debug or trace, or a filter by module such as \"info,headwater::source=debug\"."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_unique_and_in_known_sections() {
+        for (index, key) in KEYS.iter().enumerate() {
+            assert!(KEYS[..index].iter().all(|other| other.path != key.path), "{}", key.path);
+            let (section, _) = split(key.path);
+            assert!(section.is_empty() || SECTIONS.iter().any(|(name, _)| *name == section), "{}", key.path);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The value of every key with its type: what was said, or the default where nothing was, or where it was a mistake.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::keys::{Form, KEYS, Key, UNSET, key};
+use super::report::{Mistake, Report};
+use super::tree::{Node, Origin, Value};
+use super::typed::{Entry, Typed, mistake, typed, typed_map};
+
+/// Every key's value.
+#[derive(Clone)]
+pub(super) struct Settings(BTreeMap<&'static str, Setting>);
+
+/// One key's value.
+#[derive(Clone)]
+pub(super) struct Setting {
+    pub(super) origin: Origin,
+    pub(super) value: Typed,
+    /// Something was said, but it was a mistake.
+    pub(super) mistaken: bool,
+}
+
+impl Settings {
+    /// As if nothing had been said.
+    pub(super) fn defaults() -> Self {
+        Self(KEYS.iter().map(|key| (key.path, Setting::default_of(key))).collect())
+    }
+
+    /// Takes what was said for `key`; a mistake leaves the default in force, so that the later checks go on.
+    pub(super) fn take(&mut self, key: &'static Key, node: &Node, report: &mut Report) {
+        let result = match key.form {
+            Form::Map => typed_map(key, node),
+            _ => typed(key, node).map_err(|wrong| vec![mistake(key.path, key, node, wrong)]),
+        };
+        let Some(setting) = self.0.get_mut(key.path) else { return };
+        setting.origin = node.origin.clone();
+        match result {
+            Ok(value) => setting.value = value,
+            Err(mistakes) => {
+                setting.mistaken = true;
+                for mistake in mistakes {
+                    report.add(mistake);
+                }
+            }
+        }
+    }
+
+    /// All keys with their settings.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static Key, &Setting)> {
+        KEYS.iter().filter_map(|key| Some((key, self.0.get(key.path)?)))
+    }
+
+    pub(super) fn origin(&self, path: &str) -> Option<&Origin> {
+        self.0.get(path).map(|setting| &setting.origin)
+    }
+
+    fn value(&self, path: &str) -> &Typed {
+        debug_assert!(self.0.contains_key(path), "{path} is not in the table of keys");
+        self.0.get(path).map_or(&Typed::Unset, |setting| &setting.value)
+    }
+
+    /// Whether somebody said something, right or wrong.
+    pub(super) fn is_given(&self, path: &str) -> bool {
+        self.0.get(path).is_some_and(|setting| {
+            setting.mistaken || setting.origin != Origin::Default && setting.value != Typed::Unset
+        })
+    }
+
+    /// Whether what was said is a mistake that the report already has, so that no rule can be applied to it.
+    pub(super) fn is_mistaken(&self, path: &str) -> bool {
+        self.0.get(path).is_some_and(|setting| setting.mistaken)
+    }
+
+    /// Says that `path` was meant to be given, so that nobody calls it missing.
+    pub(super) fn mark_mistaken(&mut self, path: &str) {
+        if let Some(setting) = self.0.get_mut(path) {
+            setting.mistaken = true;
+        }
+    }
+
+    /// Gives `path` the text that another key holds; both may say the same, but not contradict each other.
+    pub(super) fn adopt(&mut self, path: &'static str, text: String, from: &str, report: &mut Report) {
+        let Some(key) = key(path) else { return };
+        let Some(origin) = self.origin(from).cloned() else { return };
+        let node = Node { origin: origin.clone(), value: Value::Text(text) };
+        // The text is bare: a port in a URL is a number.
+        let bare = Node { origin: Origin::Flag { key: from.to_owned() }, value: node.value.clone() };
+        let value = match typed(key, &bare) {
+            Ok(value) => value,
+            Err(wrong) => {
+                report.add(mistake(&format!("{from} → {path}"), key, &node, wrong));
+                return self.mark_mistaken(path);
+            }
+        };
+        if !self.is_given(path) {
+            self.0.insert(key.path, Setting { origin, value, mistaken: false });
+        } else if matches!(key.form, Form::Secret) || *self.value(path) != value {
+            let fix = format!("remove {path}, or that part of {from}");
+            report.add(self.mistake(path, format!("contradicts {from} ({origin}), which says it too"), fix));
+        }
+    }
+
+    /// Puts what follows from other keys where nothing was said.
+    pub(super) fn derive(&mut self, path: &str, value: Typed) {
+        if let Some(setting) = self.0.get_mut(path) {
+            setting.value = value;
+        }
+    }
+
+    /// The text, when there is one.
+    pub(super) fn text(&self, path: &str) -> Option<&str> {
+        match self.value(path) {
+            Typed::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn truth(&self, path: &str) -> bool {
+        matches!(self.value(path), Typed::Bool(true))
+    }
+
+    pub(super) fn integer(&self, path: &str) -> Option<i64> {
+        match self.value(path) {
+            Typed::Integer(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    pub(super) fn duration(&self, path: &str) -> Option<Duration> {
+        match self.value(path) {
+            Typed::Duration(duration) => Some(*duration),
+            _ => None,
+        }
+    }
+
+    pub(super) fn size(&self, path: &str) -> Option<u64> {
+        match self.value(path) {
+            Typed::Size(bytes) => Some(*bytes),
+            _ => None,
+        }
+    }
+
+    pub(super) fn list(&self, path: &str) -> &[String] {
+        match self.value(path) {
+            Typed::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn map(&self, path: &str) -> impl Iterator<Item = (&str, &Entry)> {
+        let entries = match self.value(path) {
+            Typed::Map(entries) => Some(entries),
+            _ => None,
+        };
+        entries.into_iter().flatten().map(|(name, entry)| (name.as_str(), entry))
+    }
+
+    /// A mistake about a value of the right type: reason and repair.
+    pub(super) fn mistake(&self, path: &str, reason: impl Into<String>, fix: impl Into<String>) -> Mistake {
+        let Some(setting) = self.0.get(path) else { return Mistake::about_key(None, path, reason, fix) };
+        let mistake = Mistake::about_key(Some(&setting.origin), path, reason, fix);
+        match key(path).map(|key| key.form) {
+            Some(Form::Secret) => mistake.with_secret(),
+            _ if setting.value == Typed::Unset => mistake,
+            _ => mistake.with_value(&setting.value.to_tree()),
+        }
+    }
+}
+
+impl Setting {
+    fn default_of(key: &Key) -> Self {
+        let value = match key.form {
+            _ if key.default == UNSET => Typed::Unset,
+            Form::Map => Typed::Map(BTreeMap::new()),
+            _ => default_node(key).and_then(|node| typed(key, &node).ok()).unwrap_or(Typed::Unset),
+        };
+        Self { origin: Origin::Default, value, mistaken: false }
+    }
+}
+
+/// The default as if a file had said it.
+fn default_node(key: &Key) -> Option<Node> {
+    let value = match toml::de::DeValue::parse(key.default).ok()?.get_ref() {
+        toml::de::DeValue::String(text) => Value::Text(text.to_string()),
+        toml::de::DeValue::Boolean(truth) => Value::Bool(*truth),
+        toml::de::DeValue::Integer(number) => Value::Integer(number.as_str().parse().ok()?),
+        toml::de::DeValue::Array(items) => Value::List(
+            items
+                .iter()
+                .filter_map(|item| item.get_ref().as_str())
+                .map(|text| Node { origin: Origin::Default, value: Value::Text(text.to_owned()) })
+                .collect(),
+        ),
+        _ => return None,
+    };
+    Some(Node { origin: Origin::Default, value })
+}
