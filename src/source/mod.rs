@@ -1,4 +1,49 @@
-//! The only place that opens sockets to PostgreSQL: the replication stream on a client of our own, ordinary SQL on
-//! tokio-postgres.
+//! The only place that opens sockets to PostgreSQL, two for each pipeline.
+//!
+//! The **replication connection** is a client of our own, synchronous, for the one thread that reads the stream:
+//! [`Connection::open`] logs in, [`Connection::identify_system`] says which cluster this is, [`Connection::start`] makes
+//! it a [`ReplicationStream`]; that one gives [`frame::Frame`]s out of a reused buffer and sends status updates. It
+//! decides nothing: when to read and what to confirm is the pipeline's business.
+//!
+//! **Ordinary SQL** ([`Sql`]) is asynchronous, on tokio-postgres: [`system`], [`slot`], [`publication`] and [`catalog`]
+//! read, and where allowed change, what their names say; [`check`] reports all that stands in the way.
+//!
+//! The order that matters: first [`publication::ensure`], then [`slot::create`], for a slot that is older than its
+//! publication does not see it; then the stream. Both connections use the same TLS settings, log-in and pinned session.
 
+mod auth;
+mod binding;
 pub mod catalog;
+pub mod check;
+mod commands;
+mod connection;
+mod deadline;
+mod dial;
+#[cfg(test)]
+mod fixture;
+pub mod frame;
+mod inbox;
+mod pattern;
+pub mod publication;
+mod quote;
+mod server_message;
+pub mod slot;
+mod sql;
+mod stream;
+pub mod system;
+mod tls;
+mod tls_stream;
+mod verify;
+mod version;
+mod wire;
+
+pub use commands::{CreatedSlot, Identity, NewSlot, SlotSnapshot};
+pub use connection::{Connection, Rows};
+pub use inbox::Fill;
+pub use pattern::TablePatterns;
+pub use sql::Sql;
+pub use stream::{Ready, ReplicationStream, Status, StreamOptions};
+pub use version::ServerVersion;
+
+#[cfg(test)]
+mod tests;
