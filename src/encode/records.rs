@@ -38,6 +38,12 @@ pub struct Record<'a> {
 const NONE: (u32, u32) = (u32::MAX, u32::MAX);
 
 impl Records {
+    /// No records, with room for `bytes` before the buffer has to grow.
+    #[must_use]
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes), spans: Vec::new() }
+    }
+
     /// The buffer, to append to. What is appended belongs to the record that [`Records::push`] closes next.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.bytes

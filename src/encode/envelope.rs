@@ -1,0 +1,245 @@
+//! Change events into records with Debezium's envelope: `before`, `after`, `source`, `transaction`, `op`, `ts_*`.
+//!
+//! The order of calls is that of the stream: [`JsonEncoder::set_table`] for each Relation message,
+//! [`JsonEncoder::begin_transaction`], then one [`JsonEncoder::change`] per event. A record's parts lie in the buffer in the
+//! order in which they become known: value, key, headers.
+
+use std::ops::Range;
+
+use super::headers::Headers;
+use super::plan::{DroppedColumn, TablePlan};
+use super::records::{Records, push_header};
+use super::row::{RowWriter, Source};
+use super::source::{Order, SourceBlocks};
+use super::value::Modes;
+use super::writer::push_int;
+use crate::error::{Error, Kind, Result};
+use crate::event::{Event, KeyOf, Op, OtherKey, Row, Table, TableSlot, TransactionContext};
+
+/// What all events of a pipeline have in common.
+#[derive(Clone, Debug)]
+pub struct EncodeSettings {
+    /// `source.name`
+    pub name: String,
+    /// `source.db`
+    pub database: String,
+    /// `source.version`: ours.
+    pub version: String,
+    /// Of the cluster; the first part of every `headwater.id`.
+    pub system_id: u64,
+    /// Write the `transaction` block into each event.
+    pub transaction_block: bool,
+    /// Mark the records of tables as carrying the `__debezium.context.*` headers.
+    pub context_headers: bool,
+    /// `events.unavailable_value_placeholder`
+    pub placeholder: String,
+    pub modes: Modes,
+}
+
+/// Writes events as JSON without schemas. Allocates when it meets a table, a transaction or a longer value than before,
+/// never per event.
+#[derive(Debug)]
+pub struct JsonEncoder {
+    pub(super) settings: EncodeSettings,
+    /// By [`TableSlot`].
+    plans: Vec<Option<TablePlan>>,
+    rows: RowWriter,
+    pub(super) current: Option<TransactionContext>,
+    pub(super) source: SourceBlocks,
+    pub(super) headers: Headers,
+    /// The blocks of messages outside of transactions.
+    pub(super) lone: (SourceBlocks, Headers),
+}
+
+/// What one event became.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    pub records: u32,
+    /// Values that JSON in this form cannot hold: null or U+FFFD was written. Count them.
+    pub unrepresentable: u32,
+    /// Unchanged TOASTed values that the placeholder stands for.
+    pub unavailable: u32,
+}
+
+impl JsonEncoder {
+    #[must_use]
+    pub fn new(settings: EncodeSettings) -> Self {
+        Self {
+            settings,
+            plans: Vec::new(),
+            rows: RowWriter::default(),
+            current: None,
+            source: SourceBlocks::default(),
+            headers: Headers::default(),
+            lone: Default::default(),
+        }
+    }
+
+    /// Learns a table, or learns it anew; returns the columns whose type has no form, which are left out.
+    pub fn set_table(&mut self, table: &Table) -> &[DroppedColumn] {
+        let index = table.slot.0 as usize;
+        if self.plans.len() <= index {
+            self.plans.resize_with(index + 1, || None);
+        }
+        let plan = TablePlan::new(table, self.settings.modes, &self.settings.placeholder);
+        match self.plans.get_mut(index) {
+            Some(place) => &place.insert(plan).dropped,
+            None => &[],
+        }
+    }
+
+    /// Renders what the events of the transaction share.
+    pub fn begin_transaction(&mut self, context: &TransactionContext) {
+        self.source.begin(&self.settings, context);
+        self.headers.begin(self.settings.system_id, context.commit_lsn, Some(context.xid));
+        match &mut self.current {
+            Some(current) => current.clone_from(context),
+            None => self.current = Some(context.clone()),
+        }
+    }
+
+    /// Appends the records of one event: itself and, behind a delete, its tombstone. `now_ns` is the wall clock in
+    /// nanoseconds since 1970. After a failure `out` is as it was.
+    pub fn change(&mut self, event: &Event<'_>, now_ns: i64, out: &mut Records) -> Result<Written> {
+        let start = out.byte_len();
+        let result = self.try_change(event, now_ns, out);
+        if result.is_err() {
+            out.buffer().truncate(start);
+        }
+        result
+    }
+
+    fn try_change(&mut self, event: &Event<'_>, now_ns: i64, out: &mut Records) -> Result<Written> {
+        let TableSlot(slot) = event.table.slot;
+        let plan = self.plans.get(slot as usize).and_then(Option::as_ref);
+        let plan = plan.ok_or_else(|| internal("an event of a table that was not announced"))?;
+        if self.current.is_none() {
+            return Err(internal("an event before the first transaction"));
+        }
+        let mut lsn = itoa::Buffer::new();
+        let lsn = lsn.format(event.lsn.0).as_bytes();
+        let buffer = out.buffer();
+        self.rows.start();
+        let value_start = buffer.len();
+        let key = push_rows(&mut self.rows, plan, event, buffer)?;
+        let order = Order { total: event.total_order, data_collection: event.data_collection_order };
+        self.source.push(&plan.source, lsn, order, buffer);
+        buffer.extend_from_slice(match event.op {
+            Op::Create => b",\"op\":\"c\"",
+            Op::Update => b",\"op\":\"u\"",
+            Op::Delete => b",\"op\":\"d\"",
+            Op::Truncate => b",\"op\":\"t\"",
+        });
+        push_clock(now_ns, buffer);
+        let value = value_start..buffer.len();
+        let key = match key {
+            Some(source) => {
+                let start = buffer.len();
+                self.rows.push_key(plan, source, buffer)?;
+                Some(start..buffer.len())
+            }
+            None => None,
+        };
+        let other = buffer.len();
+        push_other_key(&mut self.rows, plan, event, buffer)?;
+        let other = other..buffer.len();
+        self.headers.push(event.ordinal, lsn, buffer);
+        if !self.rows.unavailable().is_empty() {
+            push_header(buffer, b"headwater.unavailable", self.rows.unavailable());
+        }
+        let headers = other.start..buffer.len();
+        let context = self.settings.context_headers;
+        if event.tombstone {
+            let start = buffer.len();
+            buffer.extend_from_within(other);
+            self.headers.push(event.ordinal + 1, lsn, buffer);
+            let end = buffer.len();
+            out.push(plan.topic, context, key.clone(), Some(value), headers);
+            out.push(plan.topic, context, key, None, start..end);
+        } else {
+            out.push(plan.topic, context, key, Some(value), headers);
+        }
+        let tally = self.rows.tally();
+        Ok(Written {
+            records: 1 + u32::from(event.tombstone),
+            unrepresentable: tally.lossy,
+            unavailable: tally.unavailable,
+        })
+    }
+}
+
+/// Appends `{"before":…,"after":…`; returns the row that the record's key is taken from.
+fn push_rows<'a>(
+    rows: &mut RowWriter,
+    plan: &TablePlan,
+    event: &Event<'a>,
+    buffer: &mut Vec<u8>,
+) -> Result<Option<Source<'a>>> {
+    let mut key = None;
+    let keyed = if plan.key.is_empty() { KeyOf::None } else { event.key };
+    let sides = [
+        (&b"{\"before\":"[..], event.before, None, KeyOf::Before),
+        (b",\"after\":", event.after, event.old, KeyOf::After),
+    ];
+    for (label, row, old, side) in sides {
+        buffer.extend_from_slice(label);
+        let Some(row) = row else {
+            buffer.extend_from_slice(b"null");
+            continue;
+        };
+        let source = Source { row, old };
+        rows.push_row(plan, source, keyed == side, buffer)?;
+        if keyed == side {
+            key = Some(source);
+        }
+    }
+    if keyed != KeyOf::None && key.is_none() {
+        return Err(internal("an event whose key is to be taken from a row that it does not have"));
+    }
+    Ok(key)
+}
+
+/// Appends the header that leads from one half of a key change to the other.
+fn push_other_key(
+    rows: &mut RowWriter,
+    plan: &TablePlan,
+    event: &Event<'_>,
+    buffer: &mut Vec<u8>,
+) -> Result<()> {
+    let (name, row, old): (&[u8], Row<'_>, _) = match event.other_key {
+        Some(OtherKey::New(row)) => (b"__debezium.newkey", row, event.old),
+        Some(OtherKey::Old(row)) => (b"__debezium.oldkey", row, None),
+        None => return Ok(()),
+    };
+    let key = rows.key_of(plan, Source { row, old })?;
+    push_header(buffer, name, key);
+    Ok(())
+}
+
+/// Appends `,"ts_ms":…,"ts_us":…,"ts_ns":…}`.
+#[inline]
+fn push_clock(now_ns: i64, buffer: &mut Vec<u8>) {
+    let parts = [
+        (&b",\"ts_ms\":"[..], now_ns.div_euclid(1_000_000)),
+        (b",\"ts_us\":", now_ns.div_euclid(1000)),
+        (b",\"ts_ns\":", now_ns),
+    ];
+    for (label, value) in parts {
+        buffer.extend_from_slice(label);
+        push_int(buffer, value);
+    }
+    buffer.push(b'}');
+}
+
+/// A thing that the stages before this one never do.
+#[cold]
+pub(super) fn internal(what: &'static str) -> Error {
+    Error::new(Kind::Internal, what).context("encode event")
+}
+
+/// Appends with `write` and says where.
+pub(super) fn appended(buffer: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
+    let start = buffer.len();
+    write(buffer);
+    start..buffer.len()
+}

@@ -1,0 +1,113 @@
+//! What is known about a table before its first row: for each column the way its values are written and the JSON in
+//! front of them, so that a row is a run of copies.
+
+use super::value::{Modes, StandIns, ValueWriter, choose};
+use super::writer::push_string;
+use crate::event::{Table, TopicId};
+
+/// How the rows of one table are written.
+#[derive(Debug)]
+pub(super) struct TablePlan {
+    pub topic: TopicId,
+    pub schema: String,
+    pub name: String,
+    /// `"schema":"…","table":"…",` of the source block.
+    pub source: Vec<u8>,
+    /// One per value of a tuple.
+    pub columns: Vec<ColumnPlan>,
+    /// In the order of the key; empty: no key.
+    pub key: Vec<KeyPart>,
+    /// Every column of the key stands in the row too, so that its JSON can be copied from there.
+    pub key_in_row: bool,
+    pub dropped: Vec<DroppedColumn>,
+}
+
+/// How the values of one column are written.
+#[derive(Debug)]
+pub(super) struct ColumnPlan {
+    pub name: String,
+    pub type_name: String,
+    /// `{"name":` for the first column of the row, `,"name":` for the others; none: not written to the row.
+    pub fragment: Option<Box<[u8]>>,
+    pub writer: ValueWriter,
+    pub stand_ins: StandIns,
+    pub not_null: bool,
+    /// Known in a row of which only the key is known.
+    pub identity: bool,
+    /// Place in the key.
+    pub key: Option<usize>,
+}
+
+/// A column of the key.
+#[derive(Debug)]
+pub(super) struct KeyPart {
+    /// `{"name":` or `,"name":`
+    pub fragment: Box<[u8]>,
+}
+
+/// A column that is left out of `before` and `after` because Debezium has no form for its type. Say so once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DroppedColumn {
+    pub column: String,
+    pub type_name: String,
+}
+
+impl TablePlan {
+    pub(super) fn new(table: &Table, modes: Modes, placeholder: &str) -> Self {
+        let mut dropped = Vec::new();
+        let mut columns = Vec::with_capacity(table.columns.len());
+        let mut first = true;
+        for (index, column) in table.columns.iter().enumerate() {
+            let chosen = choose(&column.ty, column.typmod, modes);
+            if chosen.is_none() && column.selected {
+                dropped
+                    .push(DroppedColumn { column: column.name.clone(), type_name: column.ty.name.clone() });
+            }
+            let fragment = (chosen.is_some() && column.selected).then(|| fragment(&column.name, first));
+            first &= fragment.is_none();
+            // In the key a type without a form is its text: without the column, keys would fall together.
+            let writer = chosen.unwrap_or(ValueWriter::Text);
+            columns.push(ColumnPlan {
+                name: column.name.clone(),
+                type_name: column.ty.name.clone(),
+                fragment,
+                stand_ins: StandIns::new(column, &writer, placeholder),
+                writer,
+                not_null: column.not_null,
+                identity: column.identity,
+                key: table.key.iter().position(|&key| key == index),
+            });
+        }
+        let names = table.key.iter().filter_map(|&index| table.columns.get(index));
+        let key: Vec<_> = names
+            .enumerate()
+            .map(|(place, column)| KeyPart { fragment: fragment(&column.name, place == 0) })
+            .collect();
+        let in_row =
+            columns.iter().filter(|column| column.key.is_some() && column.fragment.is_some()).count();
+        let mut source = Vec::new();
+        for (label, text) in [("\"schema\":", &table.schema), (",\"table\":", &table.name)] {
+            source.extend_from_slice(label.as_bytes());
+            let _ = push_string(&mut source, text.as_bytes());
+        }
+        source.push(b',');
+        Self {
+            topic: table.topic,
+            schema: table.schema.clone(),
+            name: table.name.clone(),
+            source,
+            columns,
+            key_in_row: in_row == key.len(),
+            key,
+            dropped,
+        }
+    }
+}
+
+fn fragment(name: &str, first: bool) -> Box<[u8]> {
+    let mut fragment = vec![if first { b'{' } else { b',' }];
+    // Names of a database are UTF-8 here.
+    let _ = push_string(&mut fragment, name.as_bytes());
+    fragment.push(b':');
+    fragment.into_boxed_slice()
+}

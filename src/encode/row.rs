@@ -1,0 +1,286 @@
+//! Rows and keys. A row is written in one pass over its tuple, with the places of the key's values noted on the way, so
+//! that the key is copied from the row instead of being rendered a second time.
+
+use std::ops::Range;
+
+use super::plan::{ColumnPlan, TablePlan};
+use super::value::{Misfit, Scratch};
+use crate::decode::{Tuple, TupleIter, Value};
+use crate::error::{Error, Kind, Result};
+use crate::event::Row;
+
+/// Writes rows; keeps its buffers from one to the next.
+#[derive(Debug, Default)]
+pub(super) struct RowWriter {
+    scratch: Scratch,
+    /// Where the value of each column of the key is, in the buffer of the last row.
+    key_spans: Vec<Range<usize>>,
+    /// A key rendered on its own.
+    key: Vec<u8>,
+    /// Names of the columns of the event that hold a placeholder, with commas between.
+    unavailable: Vec<u8>,
+    unavailable_columns: u32,
+}
+
+/// What became of the values of an event.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tally {
+    pub lossy: u32,
+    pub unavailable: u32,
+}
+
+/// A row and, where there is one, the old row that knows its unchanged TOASTed values.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub row: Row<'a>,
+    pub old: Option<Row<'a>>,
+}
+
+impl RowWriter {
+    /// Forgets what it counted for the last event.
+    pub(super) fn start(&mut self) {
+        self.scratch.lossy = 0;
+        self.unavailable.clear();
+        self.unavailable_columns = 0;
+    }
+
+    pub(super) fn tally(&self) -> Tally {
+        Tally { lossy: self.scratch.lossy, unavailable: self.unavailable_columns }
+    }
+
+    /// Names of the columns that hold a placeholder; empty when none does.
+    pub(super) fn unavailable(&self) -> &[u8] {
+        &self.unavailable
+    }
+
+    /// Appends the row as an object; when it is `keyed`, notes where the values of its key are.
+    pub(super) fn push_row(
+        &mut self,
+        plan: &TablePlan,
+        source: Source<'_>,
+        keyed: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        let mut values = values(plan, source)?;
+        if keyed {
+            self.key_spans.clear();
+            self.key_spans.resize(plan.key.len(), 0..0);
+        }
+        let mut empty = true;
+        for column in &plan.columns {
+            let value = values.next();
+            let Some(fragment) = &column.fragment else { continue };
+            empty = false;
+            out.extend_from_slice(fragment);
+            let start = out.len();
+            if let Value::Text(text) = value.new {
+                self.push_text(plan, column, text, out)?;
+            } else {
+                self.push_other(plan, column, value, out)?;
+            }
+            if let (true, Some(place)) = (keyed, column.key) {
+                if let Some(span) = self.key_spans.get_mut(place) {
+                    *span = start..out.len();
+                }
+            }
+        }
+        out.extend_from_slice(if empty { b"{}" } else { b"}" });
+        Ok(())
+    }
+
+    /// Appends the key of the last row that [`RowWriter::push_row`] wrote, keyed, to the same buffer.
+    pub(super) fn push_key(&mut self, plan: &TablePlan, source: Source<'_>, out: &mut Vec<u8>) -> Result<()> {
+        if !plan.key_in_row {
+            out.extend_from_slice(self.key_of(plan, source)?);
+            return Ok(());
+        }
+        for (part, span) in plan.key.iter().zip(&self.key_spans) {
+            out.extend_from_slice(&part.fragment);
+            out.extend_from_within(span.clone());
+        }
+        out.push(b'}');
+        Ok(())
+    }
+
+    /// The key of any row.
+    pub(super) fn key_of(&mut self, plan: &TablePlan, source: Source<'_>) -> Result<&[u8]> {
+        let mut out = std::mem::take(&mut self.key);
+        out.clear();
+        let mut values = values(plan, source)?;
+        self.key_spans.clear();
+        self.key_spans.resize(plan.key.len(), 0..0);
+        for column in &plan.columns {
+            let value = values.next();
+            let Some(place) = column.key else { continue };
+            let start = out.len();
+            if let Value::Text(text) = value.new {
+                self.push_text(plan, column, text, &mut out)?;
+            } else {
+                self.push_other(plan, column, value, &mut out)?;
+            }
+            if let Some(span) = self.key_spans.get_mut(place) {
+                *span = start..out.len();
+            }
+        }
+        let values_end = out.len();
+        for (part, span) in plan.key.iter().zip(&self.key_spans) {
+            out.extend_from_slice(&part.fragment);
+            out.extend_from_within(span.clone());
+        }
+        out.push(b'}');
+        self.key = out;
+        Ok(self.key.get(values_end..).unwrap_or_default())
+    }
+
+    #[inline]
+    fn push_text(
+        &mut self,
+        plan: &TablePlan,
+        column: &ColumnPlan,
+        text: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        let start = out.len();
+        match column.writer.write(text, out, &mut self.scratch) {
+            Ok(()) => Ok(()),
+            Err(misfit) => self.push_misfit(plan, column, misfit, start, out),
+        }
+    }
+
+    /// A value that its JSON form cannot hold is null, as with Debezium, and counted; a NOT NULL column has no null.
+    #[cold]
+    fn push_misfit(
+        &mut self,
+        plan: &TablePlan,
+        column: &ColumnPlan,
+        misfit: Misfit,
+        start: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        match misfit {
+            Misfit::Unrepresentable if !column.not_null => {
+                out.truncate(start);
+                out.extend_from_slice(b"null");
+                self.scratch.lossy += 1;
+                Ok(())
+            }
+            Misfit::Unrepresentable => Err(failure(
+                plan,
+                column,
+                "a value (NaN, an infinity or a time out of range) has no form in JSON, and the column is NOT NULL",
+            )),
+            Misfit::Malformed => Err(failure(plan, column, "the server's text is not of the column's type")),
+        }
+    }
+
+    fn push_other(
+        &mut self,
+        plan: &TablePlan,
+        column: &ColumnPlan,
+        value: Known<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        match (value.new, value.old) {
+            (Value::Text(text), _) | (Value::Unchanged, Some(Value::Text(text))) => {
+                return self.push_text(plan, column, text, out);
+            }
+            (Value::Null, _) if value.key_only && !column.identity => {
+                out.extend_from_slice(&column.stand_ins.unknown);
+            }
+            (Value::Null, _) | (Value::Unchanged, Some(Value::Null)) => out.extend_from_slice(b"null"),
+            (Value::Unchanged, _) if column.key.is_some() => {
+                return Err(failure(
+                    plan,
+                    column,
+                    "the update did not change this TOASTed value and so the server did not send it, but it is part of \
+                     the key: use REPLICA IDENTITY DEFAULT or FULL",
+                ));
+            }
+            (Value::Unchanged, _) => {
+                out.extend_from_slice(&column.stand_ins.unavailable);
+                if self.unavailable_columns > 0 {
+                    self.unavailable.push(b',');
+                }
+                self.unavailable.extend_from_slice(column.name.as_bytes());
+                self.unavailable_columns += 1;
+            }
+            (Value::Binary(_), _) => {
+                return Err(failure(
+                    plan,
+                    column,
+                    "the server sent the value in binary form, which was not asked for",
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The values of a row beside those of the old one.
+struct Values<'a> {
+    new: TupleIter<'a>,
+    old: Option<TupleIter<'a>>,
+    old_key_only: bool,
+    key_only: bool,
+}
+
+/// One value, and what the old row says in its place.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    new: Value<'a>,
+    old: Option<Value<'a>>,
+    key_only: bool,
+}
+
+impl<'a> Values<'a> {
+    #[inline]
+    fn next(&mut self) -> Known<'a> {
+        let old = self.old.as_mut().and_then(Iterator::next);
+        Known {
+            // The lengths were compared.
+            new: self.new.next().unwrap_or(Value::Null),
+            // Outside its key, a row of which only the key is known is null without meaning it.
+            old: old.filter(|old| !(self.old_key_only && *old == Value::Null)),
+            key_only: self.key_only,
+        }
+    }
+}
+
+fn values<'a>(plan: &TablePlan, source: Source<'a>) -> Result<Values<'a>> {
+    let (tuple, key_only) = tuple_of(source.row);
+    if tuple.len() != plan.columns.len() {
+        return Err(Error::new(
+            Kind::Internal,
+            format!(
+                "a row of {}.{} has {} values, but the table has {} columns",
+                plan.schema,
+                plan.name,
+                tuple.len(),
+                plan.columns.len()
+            ),
+        ));
+    }
+    let old = source.old.map(tuple_of).filter(|(old, _)| old.len() == tuple.len());
+    Ok(Values {
+        new: tuple.iter(),
+        old: old.map(|(old, _)| old.iter()),
+        old_key_only: old.is_some_and(|(_, key_only)| key_only),
+        key_only,
+    })
+}
+
+fn tuple_of(row: Row<'_>) -> (Tuple<'_>, bool) {
+    match row {
+        Row::Full(tuple) => (tuple, false),
+        Row::Key(tuple) => (tuple, true),
+    }
+}
+
+/// Names the column and its type, never the value.
+#[cold]
+fn failure(plan: &TablePlan, column: &ColumnPlan, what: &str) -> Error {
+    Error::new(
+        Kind::Encode,
+        format!("{what}: column {}.{}.{} of type {}", plan.schema, plan.name, column.name, column.type_name),
+    )
+}

@@ -1,0 +1,235 @@
+//! What stands in for a value that the stream does not carry: the filler of a NOT NULL column in a row of which only the
+//! key is known, and the placeholder of a TOASTed value that an update did not change. Rendered once per column.
+
+use super::geometry::{self, Shape};
+use super::{Scratch, ValueWriter};
+use crate::encode::default::{Default, parse_default};
+use crate::encode::writer::{push_base64, push_int, push_string};
+use crate::event::Column;
+
+/// The stand-ins of one column, as JSON.
+#[derive(Debug)]
+pub(in crate::encode) struct StandIns {
+    /// In a row of which only the key is known: null, or the filler of a NOT NULL column.
+    pub unknown: Vec<u8>,
+    /// For an unchanged TOASTed value.
+    pub unavailable: Vec<u8>,
+}
+
+impl StandIns {
+    /// Both for `column`; `placeholder` is `events.unavailable_value_placeholder`.
+    pub(in crate::encode) fn new(column: &Column, writer: &ValueWriter, placeholder: &str) -> Self {
+        Self {
+            unknown: if column.not_null { filler(column, writer) } else { b"null".to_vec() },
+            unavailable: unavailable(writer, placeholder.as_bytes()),
+        }
+    }
+}
+
+/// The column's constant default, or a zero of its type. Debezium knows no default for the types listed here.
+fn filler(column: &Column, writer: &ValueWriter) -> Vec<u8> {
+    let without_default = matches!(
+        writer,
+        ValueWriter::Array(_)
+            | ValueWriter::Vector
+            | ValueWriter::Bytea
+            | ValueWriter::Money
+            | ValueWriter::Hstore
+            | ValueWriter::VariableDecimal
+            | ValueWriter::Geometry(_)
+    );
+    let default = column.default.as_deref().filter(|_| !without_default).map(parse_default);
+    match default {
+        Some(Default::Constant(text)) => {
+            let mut out = Vec::new();
+            match writer.write(text.as_bytes(), &mut out, &mut Scratch::default()) {
+                Ok(()) => out,
+                Err(_) => zero(writer),
+            }
+        }
+        // A function's zero has the form of a value: the epoch with the digits of its type.
+        Some(Default::Computed) if column.ty.oid.0 == UUID => NIL_UUID.to_vec(),
+        Some(Default::Computed) if matches!(writer, ValueWriter::ZonedTimestamp { .. }) => {
+            let mut out = Vec::new();
+            match writer.write(b"1970-01-01 00:00:00+00", &mut out, &mut Scratch::default()) {
+                Ok(()) => out,
+                Err(_) => zero(writer),
+            }
+        }
+        Some(Default::Computed | Default::Null) | None => zero(writer),
+    }
+}
+
+/// Debezium's zero of the type.
+fn zero(writer: &ValueWriter) -> Vec<u8> {
+    let text: &[u8] = match writer {
+        ValueWriter::Bool | ValueWriter::Bit => b"false",
+        ValueWriter::Int { .. }
+        | ValueWriter::Date
+        | ValueWriter::TimeMillis
+        | ValueWriter::TimeMicros
+        | ValueWriter::TimestampMillis
+        | ValueWriter::TimestampMicros
+        | ValueWriter::Interval => b"0",
+        ValueWriter::Float4 | ValueWriter::Float8 => b"0.0",
+        ValueWriter::Decimal { .. } | ValueWriter::Money => b"\"AA==\"",
+        ValueWriter::VariableDecimal => b"{\"scale\":0,\"value\":\"AA==\"}",
+        ValueWriter::Text | ValueWriter::Bytea | ValueWriter::Bits | ValueWriter::Hstore => b"\"\"",
+        ValueWriter::ZonedTimestamp { .. } => b"\"1970-01-01T00:00:00Z\"",
+        ValueWriter::ZonedTime => b"\"00:00:00Z\"",
+        ValueWriter::Array(_) | ValueWriter::Vector => b"[]",
+        ValueWriter::Geometry(shape) => return zero_shape(*shape),
+    };
+    text.to_vec()
+}
+
+fn zero_shape(shape: Shape) -> Vec<u8> {
+    let text: &[u8] = match shape {
+        Shape::Point => b"(0,0)",
+        Shape::Line => b"{0,0,0}",
+        Shape::Segment => b"[(0,0),(0,0)]",
+        Shape::Box => b"(0,0),(0,0)",
+        Shape::Path => b"[(0,0)]",
+        Shape::Polygon => b"((0,0))",
+        Shape::Circle => b"<(0,0),0>",
+    };
+    let mut out = Vec::new();
+    match geometry::write(shape, text, &mut out) {
+        Ok(()) => out,
+        Err(_) => b"null".to_vec(),
+    }
+}
+
+/// The placeholder in the form of the type: base64 for bytes, its character codes in an array of integers, an array of
+/// one for other arrays, and the text itself for all else, numbers included: null would say something false.
+fn unavailable(writer: &ValueWriter, placeholder: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    match writer {
+        ValueWriter::Bytea | ValueWriter::Bits => {
+            out.push(b'"');
+            push_base64(&mut out, placeholder);
+            out.push(b'"');
+        }
+        ValueWriter::Array(array) if matches!(*array.element, ValueWriter::Int { .. }) => {
+            for (index, byte) in placeholder.iter().enumerate() {
+                out.push(if index == 0 { b'[' } else { b',' });
+                push_int(&mut out, *byte);
+            }
+            out.push(b']');
+        }
+        ValueWriter::Array(array) => {
+            out.push(b'[');
+            out.extend_from_slice(&unavailable(&array.element, placeholder));
+            out.push(b']');
+        }
+        _ => {
+            // The configuration is UTF-8.
+            let _ = push_string(&mut out, placeholder);
+        }
+    }
+    out
+}
+
+const UUID: u32 = 2950;
+const NIL_UUID: &[u8] = b"\"00000000-0000-0000-0000-000000000000\"";
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Modes, choose};
+    use super::*;
+    use crate::lsn::Oid;
+    use crate::source::catalog::{TypeDetails, TypeKind};
+
+    fn base(oid: u32) -> TypeDetails {
+        TypeDetails { oid: Oid(oid), schema: "pg_catalog".into(), name: String::new(), kind: TypeKind::Base }
+    }
+
+    fn array(oid: u32) -> TypeDetails {
+        TypeDetails { kind: TypeKind::Array { element: Box::new(base(oid)) }, ..base(oid + 10_000) }
+    }
+
+    fn stand_ins(ty: TypeDetails, typmod: i32, not_null: bool, default: Option<&str>) -> (String, String) {
+        let writer = choose(&ty, typmod, Modes::default()).unwrap();
+        let column = Column {
+            name: "c".into(),
+            ty,
+            typmod,
+            not_null,
+            default: default.map(Into::into),
+            identity: false,
+            selected: true,
+        };
+        let both = StandIns::new(&column, &writer, "__debezium_unavailable_value");
+        (String::from_utf8(both.unknown).unwrap(), String::from_utf8(both.unavailable).unwrap())
+    }
+
+    #[test]
+    fn not_null_columns_get_a_zero() {
+        for (oid, typmod, expected) in [
+            (23, -1, "0"),
+            (16, -1, "false"),
+            (25, -1, "\"\""),
+            (1042, 8, "\"\""),
+            (1700, -1, r#"{"scale":0,"value":"AA=="}"#),
+            (1700, (6 << 16 | 2) + 4, "\"AA==\""),
+            (701, -1, "0.0"),
+            (1082, -1, "0"),
+            (1184, -1, "\"1970-01-01T00:00:00Z\""),
+            (1266, -1, "\"00:00:00Z\""),
+            (1186, -1, "0"),
+            (2950, -1, "\"\""),
+            (17, -1, "\"\""),
+            (1560, 3, "\"\""),
+            (1560, 1, "false"),
+            (790, -1, "\"AA==\""),
+            (600, -1, r#"{"x":0.0,"y":0.0,"wkb":"AQEAAAAAAAAAAAAAAAAAAAAAAAAA","srid":null}"#),
+        ] {
+            assert_eq!(stand_ins(base(oid), typmod, true, None).0, expected, "{oid}");
+            assert_eq!(stand_ins(base(oid), typmod, false, None).0, "null", "{oid}");
+        }
+        assert_eq!(stand_ins(array(23), -1, true, Some("'{1}'::integer[]")).0, "[]");
+    }
+
+    #[test]
+    fn or_their_constant_default() {
+        for (oid, typmod, default, expected) in [
+            (23, -1, "6", "6"),
+            (20, -1, "'-7'::integer", "-7"),
+            (23, -1, "nextval('sq'::regclass)", "0"),
+            (25, -1, "'it''s'::text", "\"it's\""),
+            (25, -1, "lower('ABC'::text)", "\"\""),
+            (16, -1, "true", "true"),
+            (1700, (6 << 16 | 2) + 4, "1.5", "\"AJY=\""),
+            (1700, -1, "2.25", r#"{"scale":0,"value":"AA=="}"#),
+            (701, -1, "2.5", "2.5"),
+            (1184, -1, "now()", "\"1970-01-01T00:00:00.000000Z\""),
+            (
+                1184,
+                -1,
+                "'2024-02-29 12:34:56+00'::timestamp with time zone",
+                "\"2024-02-29T12:34:56.000000Z\"",
+            ),
+            (1082, -1, "CURRENT_DATE", "0"),
+            (2950, -1, "gen_random_uuid()", "\"00000000-0000-0000-0000-000000000000\""),
+            (3802, -1, "'{\"a\": 1}'::jsonb", r#""{\"a\": 1}""#),
+            (1186, -1, "'1 day'::interval", "86400000000"),
+            (1560, 3, "'101'::\"bit\"", "\"BQ==\""),
+        ] {
+            assert_eq!(stand_ins(base(oid), typmod, true, Some(default)).0, expected, "{default}");
+        }
+    }
+
+    #[test]
+    fn unchanged_toast_is_never_null() {
+        let codes = "[95,95,100,101,98,101,122,105,117,109,95,117,110,97,118,97,105,108,97,98,108,101,95,118,97,108,117,101]";
+        for (ty, expected) in [
+            (base(25), "\"__debezium_unavailable_value\""),
+            (base(17), "\"X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ==\""),
+            (array(25), "[\"__debezium_unavailable_value\"]"),
+            (array(23), codes),
+            (base(1700), "\"__debezium_unavailable_value\""),
+        ] {
+            assert_eq!(stand_ins(ty, -1, false, None).1, expected);
+        }
+    }
+}
