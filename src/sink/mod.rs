@@ -1,6 +1,35 @@
 //! Where records go. A [`Sink`] never blocks the thread that reads the stream: it takes what fits, and says later what
 //! has become durable.
 
+mod acks;
+pub mod check;
+mod client;
+mod cluster;
+mod context;
+mod fault;
+mod kafka;
+mod lines;
+mod producer;
+mod progress;
+#[cfg(test)]
+pub(crate) mod sample;
+mod service;
+mod settings;
+mod state_file;
+mod topics;
+mod wake;
+
+pub use kafka::KafkaSink;
+pub use lines::LinesSink;
+pub use wake::Wake;
+
+pub(crate) use cluster::Cluster;
+pub(crate) use fault::from_kafka as cluster_error;
+pub(crate) use settings::{Isolation, reader as reader_settings};
+#[cfg(test)]
+pub(crate) use state_file::State;
+pub(crate) use state_file::StateFile;
+
 use crate::encode::Records;
 use crate::error::Result;
 use crate::event::TopicId;
