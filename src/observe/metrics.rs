@@ -1,0 +1,184 @@
+//! The metrics of the process: every family registered once, on a registry of our own. A component asks for what it needs
+//! at its start ([`TableCounters`], [`PipelineMetrics`]) and holds resolved counters from then on.
+//! docs/metrics.md lists every name; a test compares the two.
+
+use std::sync::Arc;
+
+use prometheus::{IntCounterVec, IntGauge, Registry, TextEncoder};
+
+use super::debezium::DebeziumNames;
+use super::families::Families;
+use super::pipeline::PipelineMetrics;
+use super::tables::{TableCounters, TableFamilies, TableTotals};
+use crate::error::{Error, Kind, Result};
+use crate::event::Op;
+use crate::lsn::UnixMicros;
+
+/// All metrics. Clones share the same numbers.
+#[derive(Clone, Debug)]
+pub struct Metrics(Arc<Inner>);
+
+/// What does not change while the process runs.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'a> {
+    /// The pipeline.
+    pub name: &'a str,
+    /// `limits.memory`.
+    pub memory_bytes: u64,
+}
+
+/// Why an event was not handed to the sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SkipReason {
+    /// The checkpoint covers it: it was durable before a restart.
+    Replayed,
+    /// `events.skipped_operations` names its operation.
+    Operation,
+    /// The publication sends a table that the configuration does not capture.
+    Table,
+}
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    tables: TableFamilies,
+    pipeline: PipelineMetrics,
+    errors: IntCounterVec,
+    skipped: IntCounterVec,
+    restarts: prometheus::IntCounter,
+    healthy: IntGauge,
+    debezium: DebeziumNames,
+}
+
+impl Metrics {
+    /// Registers every family, and shows every label value that is known beforehand at zero, so that `rate()` sees the
+    /// first error.
+    ///
+    /// # Errors
+    /// [`Kind::Internal`] when two families have one name.
+    pub fn new(about: &About<'_>) -> Result<Self> {
+        let families = Families::new()?;
+        let inner = Inner {
+            tables: TableFamilies::new(&families)?,
+            pipeline: PipelineMetrics::new(&families, super::now())?,
+            errors: families.counters(
+                "headwater_errors_total",
+                "Failures that ended a session or the process, by kind.",
+                &["kind"],
+            )?,
+            skipped: families.counters(
+                "headwater_events_skipped_total",
+                "Events that were not handed to the sink, by reason.",
+                &["reason"],
+            )?,
+            restarts: families
+                .counter("headwater_restarts_total", "Sessions started again after a failure.")?,
+            healthy: families.gauge("headwater_healthy", "1 when /healthz says yes.")?,
+            debezium: DebeziumNames::new(&families, about.name)?,
+            registry: families.registry(),
+        };
+        for kind in Kind::ALL {
+            inner.errors.with_label_values(&[kind.name()]);
+        }
+        for reason in SkipReason::ALL {
+            inner.skipped.with_label_values(&[reason.name()]);
+        }
+        let memory = families.gauge("headwater_memory_limit_bytes", "limits.memory.")?;
+        memory.set(i64::try_from(about.memory_bytes).unwrap_or(i64::MAX));
+        let build = families.gauges(
+            "headwater_build_info",
+            "1; version of the program and name of the pipeline.",
+            &["version", "name"],
+        )?;
+        build.with_label_values(&[VERSION, about.name]).set(1);
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// Counters of a table, to be kept for the session.
+    pub fn table(&self, schema: &str, table: &str) -> TableCounters {
+        self.0.tables.resolve(schema, table)
+    }
+
+    /// The pipeline's own numbers.
+    pub fn pipeline(&self) -> &PipelineMetrics {
+        &self.0.pipeline
+    }
+
+    /// Counts a failure that ended a session or the process.
+    pub fn error(&self, kind: Kind) {
+        self.0.errors.with_label_values(&[kind.name()]).inc();
+    }
+
+    /// Failures of a kind so far.
+    pub fn errors(&self, kind: Kind) -> u64 {
+        self.0.errors.with_label_values(&[kind.name()]).get()
+    }
+
+    /// Counts a session that starts again after a failure.
+    pub fn restart(&self) {
+        self.0.restarts.inc();
+    }
+
+    /// Sessions started again so far.
+    pub fn restarts(&self) -> u64 {
+        self.0.restarts.get()
+    }
+
+    /// Counts events that were not handed to the sink; once per batch.
+    pub fn skipped(&self, reason: SkipReason, events: u64) {
+        if events > 0 {
+            self.0.skipped.with_label_values(&[reason.name()]).inc_by(events);
+        }
+    }
+
+    /// Events per table.
+    pub fn tables(&self) -> Vec<TableTotals> {
+        self.0.tables.totals_by_table()
+    }
+
+    /// Everything in Prometheus' text format, as of `now`.
+    ///
+    /// # Errors
+    /// [`Kind::Internal`] when a family has no samples, which the registry prevents.
+    pub fn render(&self, now: UnixMicros) -> Result<String> {
+        self.0.pipeline.refresh(now);
+        self.0.debezium.refresh(self, now);
+        TextEncoder::new()
+            .encode_to_string(&self.0.registry.gather())
+            .map_err(|error| Error::new(Kind::Internal, error.to_string()).context("render metrics"))
+    }
+
+    pub(super) fn set_healthy(&self, healthy: bool) {
+        self.0.healthy.set(healthy.into());
+    }
+
+    pub(super) fn events(&self, op: Op) -> u64 {
+        self.0.tables.total(op)
+    }
+
+    /// Events left out because the configuration says so.
+    pub(super) fn filtered(&self) -> u64 {
+        [SkipReason::Operation, SkipReason::Table]
+            .iter()
+            .map(|reason| self.0.skipped.with_label_values(&[reason.name()]).get())
+            .sum()
+    }
+}
+
+impl SkipReason {
+    /// Every reason.
+    pub const ALL: [Self; 3] = [Self::Replayed, Self::Operation, Self::Table];
+
+    /// The `reason` label.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Replayed => "replayed",
+            Self::Operation => "operation",
+            Self::Table => "table",
+        }
+    }
+}
+
+/// Of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
