@@ -1,0 +1,48 @@
+//! The one memory budget, `limits.memory`, and who draws on it.
+//!
+//! What a record costs in librdkafka is more than its bytes (the message, its headers, the request it is copied into),
+//! and the process itself, its threads and libraries take a fixed part. The shares below were measured, not derived.
+
+use crate::config::Limits;
+
+/// How much each buffer may hold, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Budget {
+    /// Encoded records that the sink has not taken.
+    pub records: usize,
+    /// Records in the producer's queue, their overhead included.
+    pub queue: u64,
+}
+
+impl Budget {
+    /// Shares of `limits.memory`.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let free = limits.memory.saturating_sub(FIXED_BYTES);
+        Self {
+            records: usize::try_from(free / RECORDS_SHARE).unwrap_or(usize::MAX),
+            queue: free / QUEUE_SHARE,
+        }
+    }
+}
+
+/// Program, stacks, catalogs, TLS, librdkafka's own.
+const FIXED_BYTES: u64 = 20 * 1024 * 1024;
+const RECORDS_SHARE: u64 = 8;
+const QUEUE_SHARE: u64 = 3;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn shares_leave_room() {
+        for memory in [32u64 << 20, 64 << 20, 1 << 30] {
+            let limits = Limits { memory, max_message: memory / 4, drain_timeout: Duration::ZERO };
+            let budget = Budget::new(&limits);
+            assert!(budget.records as u64 * 2 + budget.queue < memory - FIXED_BYTES, "{budget:?}");
+            assert!(budget.records >= 1 << 20, "{budget:?}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Group commit: when the open batch is sealed and made durable. Pure: time comes in.
+//!
+//! A batch holds whole source transactions. It is sealed when the stream goes quiet, or once it has been open for the
+//! commit interval. A source transaction that is too large or takes too long is cut in the middle, at an ordinal: the
+//! broker would abort a transaction that outlives `transaction.timeout.ms`, and with it all the work.
+
+use std::time::{Duration, Instant};
+
+/// The open batch.
+#[derive(Debug)]
+pub struct Group {
+    interval: Duration,
+    max_bytes: u64,
+    max_open: Duration,
+    opened: Option<Instant>,
+    bytes: u64,
+}
+
+/// What is true of the stream when asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    pub now: Instant,
+    /// No source transaction is open in the batch.
+    pub boundary: bool,
+    /// Nothing is left to read.
+    pub quiet: bool,
+}
+
+impl Group {
+    /// No batch is open.
+    pub fn new(interval: Duration, max_bytes: u64, max_open: Duration) -> Self {
+        Self { interval, max_bytes, max_open, opened: None, bytes: 0 }
+    }
+
+    /// Records of `bytes` were encoded into the batch at `now`.
+    pub fn add(&mut self, bytes: u64, now: Instant) {
+        self.opened.get_or_insert(now);
+        self.bytes += bytes;
+    }
+
+    /// Whether anything was added since the last seal.
+    pub fn is_open(&self) -> bool {
+        self.opened.is_some()
+    }
+
+    /// Whether to seal now.
+    pub fn due(&self, moment: Moment) -> bool {
+        let Some(opened) = self.opened else { return false };
+        let age = moment.now.saturating_duration_since(opened);
+        let full = self.bytes >= self.max_bytes || age >= self.max_open;
+        full || moment.boundary && (moment.quiet || age >= self.interval)
+    }
+
+    /// The batch was sealed.
+    pub fn sealed(&mut self) {
+        self.opened = None;
+        self.bytes = 0;
+    }
+
+    /// When [`Group::due`] may become true by time alone.
+    pub fn wait(&self, now: Instant) -> Option<Duration> {
+        let age = now.saturating_duration_since(self.opened?);
+        Some(self.interval.saturating_sub(age))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group() -> Group {
+        Group::new(Duration::from_millis(100), 1000, Duration::from_secs(30))
+    }
+
+    fn at(now: Instant, boundary: bool, quiet: bool) -> Moment {
+        Moment { now, boundary, quiet }
+    }
+
+    #[test]
+    fn quiet_seals_at_once_but_only_whole_transactions() {
+        let (mut group, now) = (group(), Instant::now());
+        assert!(!group.due(at(now, true, true)));
+        group.add(10, now);
+        assert!(!group.due(at(now, false, true)));
+        assert!(!group.due(at(now, true, false)));
+        assert!(group.due(at(now, true, true)));
+        group.sealed();
+        assert!(!group.due(at(now, true, true)));
+    }
+
+    #[test]
+    fn a_busy_stream_seals_at_the_interval() {
+        let (mut group, now) = (group(), Instant::now());
+        group.add(10, now);
+        assert!(!group.due(at(now + Duration::from_millis(99), true, false)));
+        assert!(group.due(at(now + Duration::from_millis(100), true, false)));
+        assert!(!group.due(at(now + Duration::from_millis(100), false, false)));
+    }
+
+    #[test]
+    fn a_transaction_too_large_or_too_long_is_cut() {
+        let (mut group, now) = (group(), Instant::now());
+        group.add(999, now);
+        assert!(!group.due(at(now, false, false)));
+        assert!(group.due(at(now + Duration::from_secs(30), false, false)));
+        group.add(1, now);
+        assert!(group.due(at(now, false, false)));
+    }
+}

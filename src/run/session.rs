@@ -1,0 +1,299 @@
+//! One session, on one thread: the stream of one connection into one sink, until it fails or is told to stop.
+//!
+//! `run` is the diagram. Each turn learns what became durable, reports to the server, hands records over, seals, reads,
+//! and waits for the socket, the sink or a timer. Nothing in it blocks but the wait, so the server hears from us on time
+//! whatever the sink does; when the sink falls behind, the buffer fills and reading stops, and nothing else does.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::checkpoint::{Partial, Position};
+use crate::error::{Error, Kind, Result};
+use crate::event::TopicId;
+use crate::lsn::Lsn;
+use crate::run::control::Control;
+use crate::run::describe::Describe;
+use crate::run::feedback::{Feedback, Report};
+use crate::run::group::Moment;
+use crate::run::pace::Pace;
+use crate::run::publish::{Progress, Publisher};
+use crate::run::telemetry::Telemetry;
+use crate::run::translate::{Now, Step, Translator};
+use crate::source::Sql;
+use crate::source::frame::Frame;
+use crate::source::{Fill, ReplicationStream, Status};
+
+/// How a session ended without a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Told to stop; everything encoded is durable and the checkpoint is written.
+    Drained,
+    /// Told to stop; the time for draining ran out. The next start goes on at the last checkpoint.
+    DrainTimedOut,
+}
+
+/// What a session is made of.
+pub(crate) struct Parts {
+    pub stream: ReplicationStream,
+    pub translator: Translator,
+    pub describe: Box<dyn Describe + Send>,
+    pub publisher: Publisher,
+    pub feedback: Feedback,
+    pub telemetry: Telemetry,
+    pub control: Arc<Control>,
+    /// Where the stream starts.
+    pub position: Position,
+    pub drain_timeout: Duration,
+    /// The ordinary connection of the session.
+    pub sql: Arc<Sql>,
+}
+
+/// A running session.
+pub(crate) struct Session {
+    parts: Parts,
+    pace: Pace,
+    /// End of the last transaction, or of the log when nothing is open.
+    end_lsn: Lsn,
+    last_commit_end_lsn: Option<Lsn>,
+    registered_topics: usize,
+    /// The socket had nothing more.
+    quiet: bool,
+    /// The server asked for a reply and waits for the log to be confirmed.
+    asked: bool,
+    draining_since: Option<Instant>,
+}
+
+impl Session {
+    /// Ready to run.
+    pub(crate) fn new(parts: Parts) -> Self {
+        let registered_topics = parts.translator.router().len();
+        Self {
+            pace: Pace::default(),
+            end_lsn: parts.position.end_lsn,
+            last_commit_end_lsn: parts.position.last_commit_end_lsn,
+            registered_topics,
+            quiet: false,
+            asked: false,
+            draining_since: None,
+            parts,
+        }
+    }
+
+    /// Runs until told to stop.
+    ///
+    /// # Errors
+    /// Whatever fails in the stream, the translation or the sink. What was not checkpointed comes again.
+    pub(crate) fn run(mut self) -> Result<Ended> {
+        loop {
+            let (now, clock) = (Instant::now(), wall_clock());
+            self.learn(clock)?;
+            self.report(now, clock)?;
+            self.parts.publisher.hand_over()?;
+            self.seal(now, clock)?;
+            if let Some(ended) = self.drained(now) {
+                return self.finish(ended, clock);
+            }
+            let boundary = !self.parts.translator.assembler().is_open();
+            let open = self.draining_since.is_none() && !self.parts.publisher.holds(now, boundary);
+            let more = open && self.read(now, clock)?;
+            self.parts.telemetry.turn(&self.parts.publisher, &self.parts.feedback, clock);
+            if !more {
+                self.wait(now, open)?;
+            }
+        }
+    }
+
+    /// What became durable moves the confirmed position.
+    fn learn(&mut self, clock: Now) -> Result<()> {
+        let Parts { publisher, feedback, telemetry, .. } = &mut self.parts;
+        publisher.poll(|progress| match progress {
+            Progress::Published(commit_time) => telemetry.published(commit_time, clock),
+            Progress::Durable(end_lsn) => telemetry.durable(end_lsn),
+            Progress::Stored(position) => {
+                feedback.confirm(position.end_lsn);
+                telemetry.stored(&position);
+            }
+        })
+    }
+
+    fn report(&mut self, now: Instant, clock: Now) -> Result<()> {
+        if let Some(report) = self.parts.feedback.due(now) {
+            self.parts.stream.send_status(&status(report, clock))?;
+            self.parts.telemetry.status_update();
+        }
+        Ok(())
+    }
+
+    fn seal(&mut self, now: Instant, clock: Now) -> Result<()> {
+        let boundary = !self.parts.translator.assembler().is_open();
+        let moment = Moment { now, boundary, quiet: self.quiet };
+        let draining = self.draining_since.is_some();
+        let position = self.position();
+        let publisher = &mut self.parts.publisher;
+        if draining {
+            return publisher.seal_last(|| position, now, clock);
+        }
+        publisher.seal(moment, || position.clone(), clock)?;
+        if boundary {
+            publisher.store_idle(position, (now, std::mem::take(&mut self.asked)), clock)?;
+        }
+        Ok(())
+    }
+
+    /// Reads once and translates what is complete. False when there was nothing.
+    fn read(&mut self, now: Instant, clock: Now) -> Result<bool> {
+        if self.translate(now, clock)? {
+            return Ok(true);
+        }
+        if let Some(pause) = self.pace.pause() {
+            std::thread::sleep(pause);
+        }
+        match self.parts.stream.fill()? {
+            Fill::Bytes { read, .. } => {
+                self.quiet = false;
+                self.pace.read(read, Instant::now());
+                self.parts.telemetry.received_bytes(read);
+                self.translate(now, clock)?;
+                Ok(true)
+            }
+            Fill::WouldBlock => {
+                self.pace.idle();
+                Ok(!std::mem::replace(&mut self.quiet, true))
+            }
+            Fill::Closed => Err(self.parts.stream.closed()),
+        }
+    }
+
+    /// Translates complete frames up to one chunk, or up to the end of a transaction when a seal is due. Returns whether
+    /// it stopped before the frames ran out.
+    fn translate(&mut self, now: Instant, clock: Now) -> Result<bool> {
+        let Parts { stream, translator, describe, publisher, feedback, telemetry, .. } = &mut self.parts;
+        let before = publisher.records().byte_len();
+        let mut stopped = false;
+        while let Some(frame) = stream.next_frame()? {
+            match frame {
+                Frame::XLogData { start, body, .. } => {
+                    feedback.received(start);
+                    let step =
+                        translator.message((start, clock), body, &mut **describe, publisher.records())?;
+                    if let Step::Committed { end_lsn, commit_time, published } = step {
+                        self.end_lsn = self.end_lsn.max(end_lsn);
+                        self.last_commit_end_lsn = Some(end_lsn);
+                        feedback.received(end_lsn);
+                        telemetry.committed();
+                        if published {
+                            publisher.committed(commit_time);
+                        }
+                        stopped = publisher.wants_seal(now);
+                    }
+                    stopped |= publisher.records().byte_len() - before >= CHUNK_BYTES;
+                    if stopped {
+                        break;
+                    }
+                }
+                Frame::Keepalive { wal_end, reply_requested, .. } => {
+                    feedback.received(wal_end);
+                    telemetry.keepalive(wal_end);
+                    if !translator.assembler().is_open() {
+                        self.end_lsn = self.end_lsn.max(wal_end);
+                    }
+                    if reply_requested {
+                        feedback.asked();
+                        self.asked = true;
+                    }
+                }
+                Frame::Other { .. } => {}
+            }
+        }
+        let bytes = publisher.records().byte_len() - before;
+        publisher.added(bytes, now);
+        self.register_topics()?;
+        self.parts.telemetry.translated(&mut self.parts.translator);
+        Ok(stopped)
+    }
+
+    /// Topics of relations that were met just now, before a record for them is handed over.
+    fn register_topics(&mut self) -> Result<()> {
+        let Parts { translator, publisher, .. } = &mut self.parts;
+        let fresh: Vec<(TopicId, &str)> = translator.router().names_from(self.registered_topics).collect();
+        for (topic, name) in &fresh {
+            publisher.sink().register_topic(*topic, name)?;
+        }
+        self.registered_topics += fresh.len();
+        Ok(())
+    }
+
+    fn position(&self) -> Position {
+        let base = &self.parts.position;
+        Position {
+            system_id: base.system_id,
+            timeline: base.timeline,
+            slot: base.slot.clone(),
+            end_lsn: self.end_lsn,
+            last_commit_end_lsn: self.last_commit_end_lsn,
+            partial: self
+                .parts
+                .translator
+                .assembler()
+                .partial()
+                .map(|(commit_lsn, ordinal)| Partial { commit_lsn, ordinal }),
+        }
+    }
+
+    /// Whether the session is to end now.
+    fn drained(&mut self, now: Instant) -> Option<Ended> {
+        if !self.parts.control.is_stopping() {
+            return None;
+        }
+        let since = *self.draining_since.get_or_insert(now);
+        if self.parts.publisher.is_settled() {
+            return Some(Ended::Drained);
+        }
+        (now.saturating_duration_since(since) >= self.parts.drain_timeout).then_some(Ended::DrainTimedOut)
+    }
+
+    /// The last status carries the last checkpoint, so that the slot does not hold log that nobody needs.
+    fn finish(mut self, ended: Ended, clock: Now) -> Result<Ended> {
+        let report =
+            Report { written: self.parts.feedback.received_lsn(), flushed: self.parts.feedback.confirmed() };
+        self.parts.stream.send_status(&status(report, clock))?;
+        self.parts.stream.stop();
+        Ok(ended)
+    }
+
+    /// Sleeps until the socket, the sink or a timer has something.
+    fn wait(&mut self, now: Instant, reading: bool) -> Result<()> {
+        let Parts { stream, publisher, feedback, control, .. } = &mut self.parts;
+        let mut timeout = feedback.wait(now).min(LONGEST_WAIT);
+        if let Some(wait) = publisher.wait(now) {
+            timeout = timeout.min(wait.max(SHORTEST_WAIT));
+        }
+        if !publisher.is_handed_over() {
+            timeout = timeout.min(RETRY_FULL);
+        }
+        let ready = stream
+            .wait(control.wake(), reading, timeout)
+            .map_err(|error| Error::new(Kind::Internal, "poll failed").with_source(error))?;
+        control.woken();
+        // Without interest in its bytes the socket only wakes us when it is broken.
+        if ready.socket && !reading { Err(stream.closed()) } else { Ok(()) }
+    }
+}
+
+/// Encoded bytes after which the sink gets its turn: enough to be worth it, little enough to keep the brokers busy.
+const CHUNK_BYTES: usize = 256 * 1024;
+/// A timer that nothing asked for.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// `poll` counts in milliseconds; less would spin.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+/// A full queue empties without a sign of its own.
+const RETRY_FULL: Duration = Duration::from_millis(2);
+
+pub(super) fn wall_clock() -> Now {
+    Now(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+fn status(report: Report, clock: Now) -> Status {
+    let Report { written, flushed } = report;
+    Status { written, flushed, applied: flushed, now: clock.micros(), reply: false }
+}

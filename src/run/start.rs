@@ -1,0 +1,268 @@
+//! From nothing to a running stream, in the order that keeps the promises: publication before slot, the slot's holder
+//! asked for before another producer is fenced, the producer fenced before the checkpoint is read, the checkpoint held
+//! against the slot before a byte is streamed.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use crate::checkpoint::{self, Partial, Position};
+use crate::config::{Config, Sink as SinkConfig, TransactionMetadata};
+use crate::encode::{EncodeSettings, JsonEncoder, Modes};
+use crate::error::{Kind, Result};
+use crate::event::{Op, Resume, Router, Selection, TopicId};
+use crate::lsn::Lsn;
+use crate::observe::status::Server;
+use crate::run::budget::Budget;
+use crate::run::control::Control;
+use crate::run::feedback::Feedback;
+use crate::run::group::Group;
+use crate::run::lookup::Lookup;
+use crate::run::publish::{self, Publisher};
+use crate::run::reconcile::{Facts, Plan, reconcile};
+use crate::run::session::Parts;
+use crate::run::supervise::Shared;
+use crate::run::telemetry::Telemetry;
+use crate::run::timeline;
+use crate::run::translate::{self, Translator};
+use crate::sink::{KafkaSink, LinesSink, Sink};
+use crate::source::Sql;
+use crate::source::TablePatterns;
+use crate::source::catalog::{self, CapturedTable};
+use crate::source::slot::SlotState;
+use crate::source::{
+    Connection, Identity, NewSlot, ReplicationStream, SlotSnapshot, StreamOptions, publication, slot,
+};
+
+/// Opens both sides. Blocks the data thread; a stop during it loses nothing, since nothing was read yet.
+pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) -> Result<Parts> {
+    let config = &*shared.config;
+    let sql = Arc::new(runtime.block_on(Sql::connect(&config.name, &config.source))?);
+    let captured = runtime.block_on(publish_tables(&sql, config))?;
+    let state = runtime.block_on(slot::inspect(&sql, &config.source.slot))?;
+    not_busy(config, state.as_ref())?;
+    let mut connection = Connection::open(&config.name, &config.source, config.limits.max_message)?;
+    let identity = connection.identify_system()?;
+    let routes = Routes::new(config, &captured);
+    let budget = Budget::new(&config.limits);
+    let (sink, checkpoint) = open_sink(config, &budget, control, &routes.router)?;
+    let plan = reconcile(&Facts {
+        slot_name: &config.source.slot,
+        database: &config.source.database,
+        system_id: identity.system_id,
+        timeline: identity.timeline,
+        switch_lsn: switch_lsn(&mut connection, &identity, checkpoint.as_ref())?,
+        checkpoint: checkpoint.as_ref(),
+        slot: state.as_ref(),
+        on_gap: config.source.on_gap,
+    })?;
+    let (lsn, resume) = carry_out(plan, shared, &sql, &mut connection, runtime)?;
+    let position = start_position(config, &identity, lsn, &resume);
+    let oids: Vec<_> = captured.iter().map(|table| table.oid).collect();
+    let lookup = Lookup::prefetch(Arc::clone(&sql), runtime.clone(), &oids)?;
+    let version = connection.version();
+    let stream = start_stream(config, connection, lsn)?;
+    tracing::info!(
+        slot = config.source.slot,
+        publication = config.source.publication,
+        start_lsn = %lsn,
+        tables = captured.len(),
+        server_version = %version,
+        "streaming"
+    );
+    shared.status.connected(Server {
+        system_id: identity.system_id.to_string(),
+        timeline: identity.timeline,
+        version: version.to_string(),
+    });
+    let settings = publish::Settings {
+        name: config.name.clone(),
+        buffer_bytes: budget.records,
+        checkpoint_interval: config.checkpoint.interval,
+    };
+    let group = Group::new(config.kafka.commit_interval, config.kafka.commit_max_bytes, LONGEST_BATCH);
+    Ok(Parts {
+        stream,
+        translator: Translator::new(translation(shared, routes, identity.system_id)?, resume),
+        describe: Box::new(lookup),
+        publisher: Publisher::new(settings, sink, group, position.clone(), checkpoint.is_none()),
+        feedback: Feedback::new(config.source.status_interval, lsn),
+        telemetry: Telemetry::new(&shared.metrics, &position),
+        control: Arc::clone(control),
+        position,
+        drain_timeout: config.limits.drain_timeout,
+        sql,
+    })
+}
+
+/// Whoever holds the slot is at work: it must not be fenced by a producer that cannot have the slot anyway.
+fn not_busy(config: &Config, state: Option<&SlotState>) -> Result<()> {
+    match state.map(|slot| slot.usable(&config.source.slot, &config.source.database)) {
+        Some(Err(busy)) if busy.kind() == Kind::SlotBusy => Err(busy),
+        // Other obstacles are weighed against the checkpoint.
+        _ => Ok(()),
+    }
+}
+
+/// The topics known before the first change.
+struct Routes {
+    router: Router,
+    transaction_topic: Option<TopicId>,
+}
+
+impl Routes {
+    fn new(config: &Config, captured: &[CapturedTable]) -> Self {
+        let mut router = Router::new(&config.name, &config.topics.pattern);
+        let full = config.events.transaction_metadata == TransactionMetadata::Full;
+        let transaction_topic = full.then(|| router.named(&config.topics.transaction));
+        for table in captured {
+            router.table(&table.schema, &table.name);
+        }
+        Self { router, transaction_topic }
+    }
+}
+
+fn switch_lsn(
+    connection: &mut Connection,
+    identity: &Identity,
+    checkpoint: Option<&Position>,
+) -> Result<Option<Lsn>> {
+    match checkpoint {
+        Some(position)
+            if position.system_id == identity.system_id && position.timeline < identity.timeline =>
+        {
+            timeline::switch_lsn(connection, position.timeline, identity.timeline)
+        }
+        _ => Ok(None),
+    }
+}
+
+fn start_position(config: &Config, identity: &Identity, lsn: Lsn, resume: &Resume) -> Position {
+    Position {
+        system_id: identity.system_id,
+        timeline: identity.timeline,
+        slot: config.source.slot.clone(),
+        end_lsn: lsn,
+        last_commit_end_lsn: resume.last_commit_end_lsn,
+        partial: resume.partial.map(|(commit_lsn, ordinal)| Partial { commit_lsn, ordinal }),
+    }
+}
+
+fn start_stream(config: &Config, connection: Connection, start: Lsn) -> Result<ReplicationStream> {
+    let protocol = if connection.version().at_least(14) { 2 } else { 1 };
+    connection.start(&StreamOptions {
+        slot: &config.source.slot,
+        publication: &config.source.publication,
+        start,
+        protocol,
+        streaming: false,
+        messages: false,
+    })
+}
+
+fn translation(shared: &Shared, routes: Routes, system_id: u64) -> Result<translate::Parts> {
+    let config = &*shared.config;
+    Ok(translate::Parts {
+        selection: Selection::new(&config.source)?,
+        router: routes.router,
+        encoder: JsonEncoder::new(encode_settings(config, system_id)),
+        settings: translate::Settings {
+            transaction_topic: routes.transaction_topic,
+            tombstones: config.events.tombstones,
+            skip: config.events.skipped_operations.iter().filter_map(|operation| op(*operation)).collect(),
+        },
+        metrics: shared.metrics.clone(),
+    })
+}
+
+/// The captured tables, in a publication that has them.
+async fn publish_tables(sql: &Sql, config: &Config) -> Result<Vec<CapturedTable>> {
+    for statement in publication::ensure(sql, &config.source).await? {
+        tracing::info!(statement, "prepared the publication");
+    }
+    catalog::captured_tables(sql, &TablePatterns::new(&config.source.tables, &config.source.exclude_tables)?)
+        .await
+}
+
+/// The sink, and the checkpoint it keeps.
+fn open_sink(
+    config: &Config,
+    budget: &Budget,
+    control: &Control,
+    router: &Router,
+) -> Result<(Box<dyn Sink>, Option<Position>)> {
+    if config.sink != SinkConfig::Kafka {
+        let sink = LinesSink::open(config, control.bell())?;
+        return Ok((Box::new(sink), checkpoint::file::read(config)?));
+    }
+    let mut sink = KafkaSink::open(config, budget.queue, control.bell())?;
+    let names: Vec<&str> = router.names_from(0).map(|(_, name)| name).collect();
+    sink.prepare(&names)?;
+    for (topic, name) in router.names_from(0) {
+        sink.register_prepared(topic, name)?;
+    }
+    Ok((Box::new(sink), checkpoint::store::read(config)?))
+}
+
+/// Where the stream starts, after the slot was created if that is the plan.
+fn carry_out(
+    plan: Plan,
+    shared: &Shared,
+    sql: &Sql,
+    connection: &mut Connection,
+    runtime: &Handle,
+) -> Result<(Lsn, Resume)> {
+    let name = &shared.config.source.slot;
+    let accept = |gap: Option<String>| {
+        if let Some(gap) = gap {
+            shared.metrics.pipeline().gaps.inc();
+            tracing::error!(gap, "changes are missing; going on because source.on_gap is \"continue\"");
+        }
+    };
+    match plan {
+        Plan::Start { lsn, resume, gap } => {
+            accept(gap);
+            Ok((lsn, resume))
+        }
+        Plan::Create { drop, gap } => {
+            accept(gap);
+            if drop {
+                runtime.block_on(sql.query("SELECT pg_drop_replication_slot($1)", &[name]))?;
+                tracing::warn!(slot = name, "dropped the invalidated slot");
+            }
+            tracing::info!(slot = name, "creating the slot; it waits for transactions that are in progress");
+            let wanted = NewSlot { name, snapshot: SlotSnapshot::Nothing, two_phase: false, failover: false };
+            let lsn = connection.create_slot(&wanted, SLOT_PATIENCE)?.consistent_point;
+            Ok((lsn, Resume { end_lsn: lsn, ..Resume::default() }))
+        }
+    }
+}
+
+fn encode_settings(config: &Config, system_id: u64) -> EncodeSettings {
+    EncodeSettings {
+        name: config.name.clone(),
+        database: config.source.database.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        system_id,
+        transaction_block: config.events.transaction_metadata != TransactionMetadata::Off,
+        context_headers: config.events.context_headers,
+        placeholder: config.events.unavailable_value_placeholder.clone(),
+        modes: Modes::default(),
+    }
+}
+
+fn op(operation: crate::config::Operation) -> Option<Op> {
+    use crate::config::Operation;
+    match operation {
+        Operation::Create => Some(Op::Create),
+        Operation::Update => Some(Op::Update),
+        Operation::Delete => Some(Op::Delete),
+        Operation::Truncate => Some(Op::Truncate),
+        Operation::Message => None,
+    }
+}
+
+/// Creating a slot waits for every transaction in progress; a reporting query of an hour is no reason to give up.
+const SLOT_PATIENCE: std::time::Duration = std::time::Duration::from_secs(4 * 3600);
+/// A batch is cut long before the broker's `transaction.timeout.ms` (60 s) would end it.
+const LONGEST_BATCH: std::time::Duration = std::time::Duration::from_secs(15);

@@ -1,0 +1,130 @@
+//! Sessions one after another, until one drains or a person must act. Every failure of PostgreSQL or Kafka ends a session
+//! and nothing else: the next one opens both sides anew and goes on at the checkpoint.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use rand::Rng;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use crate::config::Config;
+use crate::error::{Error, Kind, Result};
+use crate::observe::{Metrics, State, Status};
+use crate::run::backoff::{Backoff, Verdict};
+use crate::run::control::Control;
+use crate::run::session::{Ended, Session, wall_clock};
+use crate::run::shutdown::Shutdown;
+use crate::run::start;
+use crate::run::watch::watch_slot;
+
+/// What every session of the process shares.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub config: Arc<Config>,
+    pub metrics: Metrics,
+    pub status: Arc<Status>,
+}
+
+/// Runs sessions until the process is to end; returns its exit code.
+pub(crate) async fn supervise(shared: Shared, mut shutdown: Shutdown) -> u8 {
+    let mut backoff = Backoff::new(&shared.config.retry);
+    loop {
+        let begun = shared.metrics.pipeline().last_progress().durable_batches;
+        let error = match attempt(&shared, &mut shutdown).await {
+            Ok(ended) => return finish(&shared, ended),
+            Err(error) => error,
+        };
+        if shutdown.is_requested() {
+            tracing::warn!(%error, "session failed while draining; the next start goes on at the last checkpoint");
+            return finish(&shared, Ended::DrainTimedOut);
+        }
+        if shared.metrics.pipeline().last_progress().durable_batches > begun {
+            backoff.progressed();
+        }
+        let kind = error.kind();
+        shared.status.failed(&error, wall_clock().micros());
+        match backoff.failed(kind, Instant::now(), rand::rng().random()) {
+            Verdict::After(pause) => {
+                let waiting = if kind == Kind::SlotBusy { State::WaitingForSlot } else { State::Connecting };
+                shared.metrics.pipeline().set_state(waiting);
+                shared.metrics.restart();
+                tracing::warn!(kind = kind.name(), %error, hint = error.hint(), retry_in_ms = millis(pause), "session failed");
+                if shutdown.during(pause, || shared.metrics.pipeline().beat()).await {
+                    return finish(&shared, Ended::Drained);
+                }
+            }
+            verdict @ (Verdict::Stop | Verdict::GiveUp) => {
+                shared.metrics.pipeline().set_state(State::Failed);
+                let why = if verdict == Verdict::GiveUp { "gave up" } else { "cannot go on" };
+                tracing::error!(kind = kind.name(), %error, hint = error.hint(), "{why}");
+                return if verdict == Verdict::GiveUp { EXIT_GAVE_UP } else { kind.exit_code() };
+            }
+        }
+    }
+}
+
+/// One session on a thread of its own.
+async fn attempt(shared: &Shared, shutdown: &mut Shutdown) -> Result<Ended> {
+    let control = Arc::new(Control::new()?);
+    let (done, mut outcome) = oneshot::channel();
+    let (context, its_control, handle) = (shared.clone(), Arc::clone(&control), Handle::current());
+    std::thread::Builder::new()
+        .name("headwater-data".into())
+        .spawn(move || {
+            // The receiver only goes away with the process.
+            let _ = done.send(session(&context, &its_control, &handle));
+        })
+        .map_err(|error| Error::new(Kind::Internal, "no thread for the session").with_source(error))?;
+    let outcome = tokio::select! {
+        outcome = &mut outcome => outcome,
+        () = shutdown.requested() => {
+            control.stop();
+            if shared.metrics.pipeline().state() != State::Streaming {
+                // Nothing is under way that a drain could save.
+                return Ok(Ended::Drained);
+            }
+            shared.metrics.pipeline().set_state(State::Draining);
+            tracing::info!("draining");
+            outcome.await
+        }
+    };
+    outcome.unwrap_or_else(|_| Err(Error::new(Kind::Internal, "the data thread panicked; see the log above")))
+}
+
+fn session(shared: &Shared, control: &Arc<Control>, handle: &Handle) -> Result<Ended> {
+    shared.metrics.pipeline().set_state(State::Connecting);
+    let opened = start::open(shared, control, handle)?;
+    if control.is_stopping() {
+        return Ok(Ended::Drained);
+    }
+    shared.metrics.pipeline().set_state(State::Streaming);
+    let name = shared.config.source.slot.clone();
+    let watcher = handle.spawn(watch_slot(Arc::clone(&opened.sql), name, shared.metrics.clone()));
+    let ended = Session::new(opened).run();
+    watcher.abort();
+    ended
+}
+
+fn finish(shared: &Shared, ended: Ended) -> u8 {
+    shared.metrics.pipeline().set_state(State::Stopped);
+    match ended {
+        Ended::Drained => {
+            tracing::info!("stopped");
+            0
+        }
+        Ended::DrainTimedOut => {
+            tracing::warn!(
+                "stopped before everything read was durable; the next start goes on at the last checkpoint"
+            );
+            EXIT_GAVE_UP
+        }
+    }
+}
+
+fn millis(pause: std::time::Duration) -> u64 {
+    u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// `EX_TEMPFAIL`.
+pub(crate) const EXIT_GAVE_UP: u8 = 75;

@@ -1,0 +1,108 @@
+//! What the data thread tells the metrics, once per turn at most: positions, work left, transactions and their latency.
+
+use crate::checkpoint::Position;
+use crate::lsn::{Lsn, UnixMicros};
+use crate::observe::{Metrics, Progress, SkipReason, TransactionCounters};
+use crate::run::feedback::Feedback;
+use crate::run::publish::Publisher;
+use crate::run::translate::{Now, Translator};
+
+/// The data thread's view of the metrics.
+#[derive(Debug)]
+pub(crate) struct Telemetry {
+    metrics: Metrics,
+    transactions: TransactionCounters,
+    progress: Progress,
+    /// Every transaction that ended before this is durable.
+    published_until: Option<UnixMicros>,
+    events_seen: bool,
+}
+
+impl Telemetry {
+    /// For a session that starts at `position`.
+    pub(crate) fn new(metrics: &Metrics, position: &Position) -> Self {
+        let start = position.end_lsn;
+        Self {
+            transactions: metrics.pipeline().transactions(),
+            metrics: metrics.clone(),
+            progress: Progress {
+                source: start,
+                received: start,
+                flushed: start,
+                checkpoint: start,
+                confirmed: start,
+                durable_batches: metrics.pipeline().last_progress().durable_batches,
+                ..Progress::default()
+            },
+            published_until: None,
+            events_seen: false,
+        }
+    }
+
+    /// So many bytes came from the socket.
+    pub(crate) fn received_bytes(&self, bytes: usize) {
+        self.metrics.pipeline().received_bytes.inc_by(bytes as u64);
+    }
+
+    /// A standby status update was sent.
+    pub(crate) fn status_update(&self) {
+        self.metrics.pipeline().status_updates.inc();
+    }
+
+    /// The commit of a transaction was read.
+    pub(crate) fn committed(&mut self) {
+        self.transactions.received();
+    }
+
+    /// A keepalive told the end of the log.
+    pub(crate) fn keepalive(&mut self, wal_end: Lsn) {
+        self.progress.source = self.progress.source.max(wal_end);
+        self.metrics.pipeline().keepalives.inc();
+    }
+
+    /// A batch became durable.
+    pub(crate) fn durable(&mut self, end_lsn: Lsn) {
+        self.progress.durable_batches += 1;
+        self.progress.flushed = self.progress.flushed.max(end_lsn);
+    }
+
+    /// A transaction became durable.
+    pub(crate) fn published(&mut self, commit_time: UnixMicros, now: Now) {
+        self.published_until = self.published_until.max(Some(commit_time));
+        self.transactions.published(commit_time, now.micros());
+    }
+
+    /// A checkpoint became durable.
+    pub(crate) fn stored(&mut self, position: &Position) {
+        self.progress.checkpoint = self.progress.checkpoint.max(position.end_lsn);
+    }
+
+    /// A chunk was translated: counters of its tables.
+    pub(crate) fn translated(&mut self, translator: &mut Translator) {
+        self.events_seen |= translator.flush_counters();
+        self.metrics.skipped(SkipReason::Replayed, translator.take_replayed());
+        let (operation, table) = translator.take_filtered();
+        self.metrics.skipped(SkipReason::Operation, operation);
+        self.metrics.skipped(SkipReason::Table, table);
+    }
+
+    /// Once per turn.
+    pub(crate) fn turn(&mut self, publisher: &Publisher, feedback: &Feedback, now: Now) {
+        self.transactions.flush();
+        let in_flight = publisher.in_flight();
+        let progress = &mut self.progress;
+        progress.received = feedback.received_lsn().max(progress.flushed);
+        progress.source = progress.source.max(progress.received);
+        progress.confirmed = feedback.confirmed();
+        progress.checkpoint = progress.checkpoint.max(progress.confirmed);
+        progress.has_work = !publisher.is_settled();
+        progress.queue_bytes = in_flight.bytes;
+        progress.queue_records = in_flight.records;
+        progress.buffered_bytes = publisher.buffered_bytes() as u64;
+        progress.published_until = self.published_until;
+        self.metrics.pipeline().progress(progress, now.micros());
+        if std::mem::take(&mut self.events_seen) {
+            self.metrics.pipeline().event_seen(now.micros());
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The pure middle of the house in one value: a message of the stream in, records out. No socket, no clock.
+
+use crate::decode::{self, Message, Mode, RelationBody, RelationCache};
+use crate::encode::{CollectionCount, JsonEncoder, Records, TransactionRecord};
+use crate::error::{Error, Kind, Result};
+use crate::event::{Assembler, Change, Op, Resume, Router, Selection, Table, TableSlot, TopicId};
+use crate::lsn::{Lsn, Oid, UnixMicros};
+use crate::observe::{Metrics, TableCounters};
+use crate::run::describe::Describe;
+
+/// Decoder, assembler and encoder with what they know of the relations of this session.
+pub(crate) struct Translator {
+    relations: RelationCache,
+    tables: Vec<Option<Captured>>,
+    selection: Selection,
+    router: Router,
+    assembler: Assembler,
+    encoder: JsonEncoder,
+    settings: Settings,
+    metrics: Metrics,
+    replayed: u64,
+    filtered_operation: u64,
+    filtered_table: u64,
+}
+
+/// A table that is captured, and its counters.
+struct Captured {
+    table: Table,
+    counters: TableCounters,
+}
+
+/// What a [`Translator`] is made of.
+pub(crate) struct Parts {
+    pub selection: Selection,
+    pub router: Router,
+    pub encoder: JsonEncoder,
+    pub settings: Settings,
+    pub metrics: Metrics,
+}
+
+/// What the configuration says about events.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// Where BEGIN and END records go; none when they are off.
+    pub transaction_topic: Option<TopicId>,
+    pub tombstones: bool,
+    pub skip: Vec<Op>,
+}
+
+/// What a message meant for the position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Nothing that concerns the position.
+    Inside,
+    /// A transaction ended here.
+    /// `published`: it had changes that are not durable yet.
+    Committed { end_lsn: Lsn, commit_time: UnixMicros, published: bool },
+}
+
+impl Translator {
+    /// Nothing was read yet; publishing goes on at `resume`.
+    pub(crate) fn new(parts: Parts, resume: Resume) -> Self {
+        let Parts { selection, router, encoder, settings, metrics } = parts;
+        Self {
+            relations: RelationCache::default(),
+            tables: Vec::new(),
+            selection,
+            router,
+            assembler: Assembler::new(resume),
+            encoder,
+            settings,
+            metrics,
+            replayed: 0,
+            filtered_operation: 0,
+            filtered_table: 0,
+        }
+    }
+
+    /// The transaction that is open, if any, and how far it has come.
+    pub(crate) fn assembler(&self) -> &Assembler {
+        &self.assembler
+    }
+
+    /// The names of the topics.
+    pub(crate) fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// Publishes what was counted per table; whether there was anything.
+    pub(crate) fn flush_counters(&mut self) -> bool {
+        let mut any = false;
+        for captured in self.tables.iter_mut().flatten() {
+            any |= captured.counters.flush();
+        }
+        any
+    }
+
+    /// Events left out because they were durable before the restart, since the last call.
+    pub(crate) fn take_replayed(&mut self) -> u64 {
+        std::mem::take(&mut self.replayed)
+    }
+
+    /// Events left out by operation and by table, since the last call.
+    pub(crate) fn take_filtered(&mut self) -> (u64, u64) {
+        (std::mem::take(&mut self.filtered_operation), std::mem::take(&mut self.filtered_table))
+    }
+
+    /// Translates one message that starts at `lsn`; its records are appended to `out`.
+    pub(crate) fn message(
+        &mut self,
+        (lsn, now): (Lsn, Now),
+        body: &[u8],
+        describe: &mut dyn Describe,
+        out: &mut Records,
+    ) -> Result<Step> {
+        match decode::parse(body, Mode::default())? {
+            Message::Insert { relation, new, .. } => {
+                self.change(relation, Change::Insert(new), (lsn, now), out)?;
+            }
+            Message::Update { relation, old, new, .. } => {
+                self.change(relation, Change::Update { old, new }, (lsn, now), out)?;
+            }
+            Message::Delete { relation, old, .. } => {
+                self.change(relation, Change::Delete(old), (lsn, now), out)?;
+            }
+            Message::Begin { final_lsn, commit_time, xid } => {
+                self.assembler.begin(final_lsn, commit_time, xid);
+            }
+            Message::Commit { end_lsn, commit_time, .. } => {
+                let published = self.end(end_lsn, out)?;
+                return Ok(Step::Committed { end_lsn, commit_time, published });
+            }
+            Message::Truncate { relations, .. } => {
+                for relation in relations.iter() {
+                    self.change(relation, Change::Truncate, (lsn, now), out)?;
+                }
+            }
+            Message::Relation { relation, .. } => self.relation(&relation, describe)?,
+            Message::Origin { lsn, name } => self.assembler.origin(name, lsn),
+            Message::Type { body, .. } => self.relations.replace_type(&body),
+            // The daemon asks for neither logical messages, nor streaming, nor two-phase commit.
+            other @ (Message::Logical { .. }
+            | Message::StreamStart { .. }
+            | Message::StreamStop
+            | Message::StreamCommit { .. }
+            | Message::StreamAbort { .. }
+            | Message::BeginPrepare { .. }
+            | Message::Prepare { .. }
+            | Message::CommitPrepared { .. }
+            | Message::RollbackPrepared { .. }
+            | Message::StreamPrepare { .. }) => return Err(unasked(&other)),
+        }
+        Ok(Step::Inside)
+    }
+
+    fn relation(&mut self, body: &RelationBody<'_>, describe: &mut dyn Describe) -> Result<()> {
+        let (number, _) = self.relations.replace(body);
+        let slot = TableSlot(number);
+        let Some(relation) = self.relations.relation(number) else { return Ok(()) };
+        let chosen = self.selection.table(&relation.schema, &relation.name);
+        let captured = if chosen {
+            let names = relation.columns.iter().map(|column| column.name.as_str());
+            let selected = self.selection.columns(&relation.schema, &relation.name, names);
+            let topic = self.router.table(&relation.schema, &relation.name);
+            let types: Vec<Oid> = relation.columns.iter().map(|column| column.type_oid).collect();
+            let details = describe.table(relation.oid, &types)?;
+            let find = |oid| describe.type_details(oid);
+            let table = crate::event::resolve(relation, (slot, topic), details.as_ref(), find, &selected);
+            for dropped in self.encoder.set_table(&table) {
+                tracing::warn!(
+                    schema = table.schema,
+                    table = table.name,
+                    column = dropped.column,
+                    r#type = dropped.type_name,
+                    "the column is left out: Debezium has no form for its type"
+                );
+            }
+            let counters = self.metrics.table(&table.schema, &table.name);
+            Some(Captured { table, counters })
+        } else {
+            None
+        };
+        let index = number as usize;
+        if index >= self.tables.len() {
+            self.tables.resize_with(index + 1, || None);
+        }
+        if let Some(place) = self.tables.get_mut(index) {
+            *place = captured;
+        }
+        Ok(())
+    }
+
+    fn change(
+        &mut self,
+        oid: Oid,
+        change: Change<'_>,
+        (lsn, now): (Lsn, Now),
+        out: &mut Records,
+    ) -> Result<()> {
+        if self.assembler.is_skipped() {
+            self.replayed += 1;
+            return Ok(());
+        }
+        let slot = self.relations.get(oid).ok_or_else(|| unknown_relation(oid))?;
+        let Self { tables, assembler, encoder, settings, .. } = self;
+        if !assembler.has_begun() {
+            let begin = assembler.begin_record_due();
+            encoder.begin_transaction(assembler.context());
+            if let Some(topic) = settings.transaction_topic.filter(|_| begin) {
+                encoder.begin_record(TransactionRecord { topic, lsn, ordinal: 0 }, out)?;
+            }
+        }
+        let Some(Captured { table, counters }) = tables.get_mut(slot as usize).and_then(Option::as_mut)
+        else {
+            self.filtered_table += 1;
+            return Ok(());
+        };
+        let events = assembler.change(table, change, lsn);
+        for mut event in std::iter::once(events.first).chain(events.second) {
+            if settings.skip.contains(&event.op) {
+                self.filtered_operation += 1;
+            } else if assembler.is_durable(event.ordinal) {
+                self.replayed += 1;
+            } else {
+                event.tombstone &= settings.tombstones;
+                let before = out.byte_len();
+                let written = encoder.change(&event, now.nanos(), out)?;
+                counters.inc(event.op, (out.byte_len() - before) as u64);
+                counters.unrepresentable(written.unrepresentable.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the transaction had anything that was not durable already.
+    fn end(&mut self, end_lsn: Lsn, out: &mut Records) -> Result<bool> {
+        let Self { tables, assembler, encoder, settings, .. } = self;
+        let due = assembler.has_begun() && !assembler.is_skipped();
+        if let Some(topic) = settings.transaction_topic.filter(|_| due) {
+            let counts = assembler.table_counts().filter_map(|(slot, events)| {
+                let Captured { table, .. } = tables.get(slot.0 as usize)?.as_ref()?;
+                Some(CollectionCount { schema: &table.schema, table: &table.name, events })
+            });
+            let record = TransactionRecord { topic, lsn: end_lsn, ordinal: assembler.next_ordinal() };
+            encoder.end_record(record, assembler.event_count(), counts, out)?;
+        }
+        assembler.commit(end_lsn);
+        Ok(due)
+    }
+}
+
+/// The wall clock, read once per batch of messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Now(pub std::time::Duration);
+
+impl Now {
+    /// Milliseconds since 1970.
+    pub(crate) fn millis(self) -> i64 {
+        i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// As the protocol's messages want it.
+    pub(crate) fn micros(self) -> UnixMicros {
+        UnixMicros(i64::try_from(self.0.as_micros()).unwrap_or(i64::MAX))
+    }
+
+    /// Nanoseconds since 1970.
+    pub(crate) fn nanos(self) -> i64 {
+        i64::try_from(self.0.as_nanos()).unwrap_or(i64::MAX)
+    }
+}
+
+fn unknown_relation(oid: Oid) -> Error {
+    Error::new(Kind::Decode, format!("a change of relation {oid} came before its Relation message"))
+}
+
+fn unasked(message: &Message<'_>) -> Error {
+    let shown = format!("{message:?}");
+    let name = shown.split([' ', '{', '(']).next().unwrap_or_default();
+    Error::new(Kind::Decode, format!("the server sent a {name} message that was not asked for"))
+}
