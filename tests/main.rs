@@ -1,1 +1,14 @@
+//! The integration tests: one binary, a module per behaviour, over the real servers of `support`.
 
+#[cfg(test)]
+mod arrows;
+#[cfg(test)]
+mod docs_links;
+#[cfg(test)]
+mod operations;
+#[cfg(test)]
+mod servers;
+#[cfg(test)]
+mod sink;
+#[cfg(test)]
+mod support;
