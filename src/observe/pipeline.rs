@@ -63,7 +63,7 @@ pub struct PipelineMetrics {
     pub status_updates: IntCounter,
     /// Gaps accepted by `on_gap = "continue"`.
     pub gaps: IntCounter,
-    /// Duration of a Kafka transaction's commit, in seconds.
+    /// From the end of a batch to its acknowledgement, in seconds.
     pub kafka_commit: Histogram,
     transactions: IntCounter,
     published: IntCounter,
@@ -94,7 +94,7 @@ impl PipelineMetrics {
             )?,
             kafka_commit: families.histogram(
                 "headwater_kafka_commit_seconds",
-                "Duration of the commit of a Kafka transaction.",
+                "From the end of a batch (exactly once: a Kafka transaction) to its acknowledgement.",
                 LATENCY_SECONDS,
             )?,
             transactions: families

@@ -1,7 +1,8 @@
 //! Group commit: when the open batch is sealed and made durable. Pure: time comes in.
 //!
 //! A batch holds whole source transactions. It is sealed when the stream goes quiet, or once it has been open for the
-//! commit interval. A source transaction that is too large or takes too long is cut in the middle, at an ordinal: the
+//! commit interval; while there is a backlog, in which nobody waits for the newest change, for a few intervals, because
+//! the brokers stand idle during each commit. A source transaction that is too large or takes too long is cut in the middle, at an ordinal: the
 //! broker would abort a transaction that outlives `transaction.timeout.ms`, and with it all the work.
 
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ pub struct Group {
     max_open: Duration,
     opened: Option<Instant>,
     bytes: u64,
+    behind: bool,
 }
 
 /// What is true of the stream when asked.
@@ -29,7 +31,7 @@ pub struct Moment {
 impl Group {
     /// No batch is open.
     pub fn new(interval: Duration, max_bytes: u64, max_open: Duration) -> Self {
-        Self { interval, max_bytes, max_open, opened: None, bytes: 0 }
+        Self { interval, max_bytes, max_open, opened: None, bytes: 0, behind: false }
     }
 
     /// Records of `bytes` were encoded into the batch at `now`.
@@ -48,7 +50,16 @@ impl Group {
         let Some(opened) = self.opened else { return false };
         let age = moment.now.saturating_duration_since(opened);
         let full = self.bytes >= self.max_bytes || age >= self.max_open;
-        full || moment.boundary && (moment.quiet || age >= self.interval)
+        full || moment.boundary && (moment.quiet || age >= self.patience())
+    }
+
+    /// Whether there is a backlog.
+    pub fn set_behind(&mut self, behind: bool) {
+        self.behind = behind;
+    }
+
+    fn patience(&self) -> Duration {
+        if self.behind { self.interval.saturating_mul(BEHIND_INTERVALS) } else { self.interval }
     }
 
     /// The batch was sealed.
@@ -60,9 +71,12 @@ impl Group {
     /// When [`Group::due`] may become true by time alone.
     pub fn wait(&self, now: Instant) -> Option<Duration> {
         let age = now.saturating_duration_since(self.opened?);
-        Some(self.interval.saturating_sub(age))
+        Some(self.patience().saturating_sub(age))
     }
 }
+
+/// Intervals that a batch stays open during a backlog.
+const BEHIND_INTERVALS: u32 = 5;
 
 #[cfg(test)]
 mod tests {
@@ -95,6 +109,18 @@ mod tests {
         assert!(!group.due(at(now + Duration::from_millis(99), true, false)));
         assert!(group.due(at(now + Duration::from_millis(100), true, false)));
         assert!(!group.due(at(now + Duration::from_millis(100), false, false)));
+    }
+
+    #[test]
+    fn a_backlog_is_sealed_less_often() {
+        let (mut group, now) = (group(), Instant::now());
+        group.add(10, now);
+        group.set_behind(true);
+        assert!(!group.due(at(now + Duration::from_millis(499), true, false)));
+        assert!(group.due(at(now + Duration::from_millis(500), true, false)));
+        assert!(group.due(at(now, true, true)), "quiet all the same");
+        group.set_behind(false);
+        assert!(group.due(at(now + Duration::from_millis(100), true, false)));
     }
 
     #[test]

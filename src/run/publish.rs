@@ -31,6 +31,7 @@ struct Sealed {
     stored: bool,
     /// Transactions that ended in it.
     commits: usize,
+    at: Instant,
 }
 
 /// A step forward that [`Publisher::poll`] tells of.
@@ -38,8 +39,8 @@ struct Sealed {
 pub(crate) enum Progress {
     /// A transaction that committed then is durable.
     Published(UnixMicros),
-    /// A batch is durable, and with it everything up to here.
-    Durable(Lsn),
+    /// A batch is durable, and with it everything up to here; it took so long.
+    Durable(Lsn, Duration),
     /// The checkpoint is durable: the slot may move here.
     Stored(Position),
 }
@@ -109,9 +110,11 @@ impl Publisher {
     }
 
     /// A transaction that has records in the open batch ended.
-    pub(crate) fn committed(&mut self, commit_time: UnixMicros) {
+    pub(crate) fn committed(&mut self, commit_time: UnixMicros, clock: Now) {
         self.commit_times.push_back(commit_time);
         self.commits += 1;
+        let age_us = clock.micros().0.saturating_sub(commit_time.0);
+        self.group.set_behind(age_us > BEHIND_US);
     }
 
     /// Whether the open batch should be sealed at the end of this transaction.
@@ -161,15 +164,15 @@ impl Publisher {
     }
 
     /// Learns what has become durable, and tells of it in order.
-    pub(crate) fn poll(&mut self, mut tell: impl FnMut(Progress)) -> Result<()> {
+    pub(crate) fn poll(&mut self, now: Instant, mut tell: impl FnMut(Progress)) -> Result<()> {
         let ledger = &mut self.ledger;
         self.sink.poll(&mut |batch| ledger.durable(batch))?;
-        while let Some(Sealed { position, stored, commits }) = self.ledger.settled() {
+        while let Some(Sealed { position, stored, commits, at }) = self.ledger.settled() {
             self.commit_times
                 .drain(..commits.min(self.commit_times.len()))
                 .map(Progress::Published)
                 .for_each(&mut tell);
-            tell(Progress::Durable(position.end_lsn));
+            tell(Progress::Durable(position.end_lsn, now.saturating_duration_since(at)));
             if stored {
                 self.storing = false;
                 tell(Progress::Stored(position));
@@ -253,7 +256,7 @@ impl Publisher {
             self.unstored = None;
         }
         let commits = std::mem::take(&mut self.commits);
-        let batch = self.ledger.seal(Sealed { position, stored, commits });
+        let batch = self.ledger.seal(Sealed { position, stored, commits, at: now });
         self.group.sealed();
         self.sink.commit(batch, checkpoint)
     }
@@ -271,7 +274,7 @@ impl Publisher {
         self.storing = true;
         self.sealing(&position, now);
         let checkpoint = self.record(&position, clock);
-        let batch = self.ledger.seal(Sealed { position, stored: true, commits: 0 });
+        let batch = self.ledger.seal(Sealed { position, stored: true, commits: 0, at: now });
         self.sink.commit(batch, Some(checkpoint))
     }
 
@@ -292,3 +295,5 @@ impl Publisher {
 
 /// A server that asks for a reply is about to end the session or to shut down, and waits for the log to be confirmed.
 const ASKED_EVERY: Duration = Duration::from_millis(100);
+/// A commit older than this when it is read is part of a backlog.
+const BEHIND_US: i64 = 2_000_000;

@@ -86,7 +86,7 @@ impl Session {
     pub(crate) fn run(mut self) -> Result<Ended> {
         loop {
             let (now, clock) = (Instant::now(), wall_clock());
-            self.learn(clock)?;
+            self.learn(now, clock)?;
             self.report(now, clock)?;
             self.parts.publisher.hand_over()?;
             self.seal(now, clock)?;
@@ -104,11 +104,11 @@ impl Session {
     }
 
     /// What became durable moves the confirmed position.
-    fn learn(&mut self, clock: Now) -> Result<()> {
+    fn learn(&mut self, now: Instant, clock: Now) -> Result<()> {
         let Parts { publisher, feedback, telemetry, .. } = &mut self.parts;
-        publisher.poll(|progress| match progress {
+        publisher.poll(now, |progress| match progress {
             Progress::Published(commit_time) => telemetry.published(commit_time, clock),
-            Progress::Durable(end_lsn) => telemetry.durable(end_lsn),
+            Progress::Durable(end_lsn, took) => telemetry.durable(end_lsn, took),
             Progress::Stored(position) => {
                 feedback.confirm(position.end_lsn);
                 telemetry.stored(&position);
@@ -182,7 +182,7 @@ impl Session {
                         feedback.received(end_lsn);
                         telemetry.committed();
                         if published {
-                            publisher.committed(commit_time);
+                            publisher.committed(commit_time, clock);
                         }
                         stopped = publisher.wants_seal(now);
                     }

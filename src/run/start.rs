@@ -45,6 +45,7 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
     let identity = connection.identify_system()?;
     let routes = Routes::new(config, &captured);
     let budget = Budget::new(&config.limits);
+    shared.metrics.pipeline().queue_capacity(budget.queue, 0);
     let (sink, checkpoint) = open_sink(config, &budget, control, &routes.router)?;
     let plan = reconcile(&Facts {
         slot_name: &config.source.slot,

@@ -99,6 +99,9 @@ fn session(shared: &Shared, control: &Arc<Control>, handle: &Handle) -> Result<E
         return Ok(Ended::Drained);
     }
     shared.metrics.pipeline().set_state(State::Streaming);
+    if shared.metrics.restarts() > 0 {
+        shared.metrics.pipeline().reconnects.inc();
+    }
     let name = shared.config.source.slot.clone();
     let watcher = handle.spawn(watch_slot(Arc::clone(&opened.sql), name, shared.metrics.clone()));
     let ended = Session::new(opened).run();

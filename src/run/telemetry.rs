@@ -1,5 +1,7 @@
 //! What the data thread tells the metrics, once per turn at most: positions, work left, transactions and their latency.
 
+use std::time::Duration;
+
 use crate::checkpoint::Position;
 use crate::lsn::{Lsn, UnixMicros};
 use crate::observe::{Metrics, Progress, SkipReason, TransactionCounters};
@@ -60,8 +62,9 @@ impl Telemetry {
         self.metrics.pipeline().keepalives.inc();
     }
 
-    /// A batch became durable.
-    pub(crate) fn durable(&mut self, end_lsn: Lsn) {
+    /// A batch became durable, so long after it was sealed.
+    pub(crate) fn durable(&mut self, end_lsn: Lsn, took: Duration) {
+        self.metrics.pipeline().kafka_commit.observe(took.as_secs_f64());
         self.progress.durable_batches += 1;
         self.progress.flushed = self.progress.flushed.max(end_lsn);
     }

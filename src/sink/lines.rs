@@ -32,7 +32,16 @@ pub struct LinesSink {
 
 enum Out {
     Stdout(BufWriter<Stdout>),
-    File { file: BufWriter<File>, path: PathBuf, bytes: u64 },
+    File {
+        file: BufWriter<File>,
+        path: PathBuf,
+        bytes: u64,
+    },
+    /// A pipe or a device under a path: it has no length to cut back to and nothing to synchronise.
+    Stream {
+        file: BufWriter<File>,
+        path: PathBuf,
+    },
 }
 
 impl LinesSink {
@@ -67,7 +76,11 @@ fn open_file(path: &Path, state: &StateFile) -> Result<Out> {
         .create(true)
         .open(path)
         .map_err(|error| failed("cannot be opened for appending", error))?;
-    let mut bytes = file.metadata().map_err(|error| failed("cannot be examined", error))?.len();
+    let about = file.metadata().map_err(|error| failed("cannot be examined", error))?;
+    if !about.is_file() {
+        return Ok(Out::Stream { file: BufWriter::with_capacity(BUFFER_BYTES, file), path: path.to_owned() });
+    }
+    let mut bytes = about.len();
     if let Some(output) = state.read()?.and_then(|state| state.output).filter(|output| output.path == path) {
         if bytes < output.bytes {
             let why = format!(
@@ -120,7 +133,7 @@ impl Sink for LinesSink {
         self.out.flush().map_err(|error| self.out.failed(error))?;
         if let Some(checkpoint) = checkpoint {
             let output = match &self.out {
-                Out::Stdout(_) => None,
+                Out::Stdout(_) | Out::Stream { .. } => None,
                 Out::File { path, bytes, .. } => Some(Output { path: path.clone(), bytes: *bytes }),
             };
             self.state.write(&State::new(&checkpoint.key, &checkpoint.value, output)?)?;
@@ -145,6 +158,7 @@ impl Out {
     fn line(&mut self, topic: &str, record: &Record<'_>, context: &ContextHeaders) -> io::Result<u64> {
         match self {
             Self::Stdout(out) => write_line(out, topic, record, context),
+            Self::Stream { file, .. } => write_line(file, topic, record, context),
             Self::File { file, bytes, .. } => {
                 let line = write_line(file, topic, record, context)?;
                 *bytes += line;
@@ -156,6 +170,7 @@ impl Out {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Stdout(out) => out.flush(),
+            Self::Stream { file, .. } => file.flush(),
             Self::File { file, .. } => {
                 file.flush()?;
                 file.get_ref().sync_data()
@@ -170,7 +185,7 @@ impl Out {
                     .with_hint("the reader of the pipe has ended; start both again")
             }
             Self::Stdout(_) => Error::new(Kind::File, "standard output cannot be written").with_source(error),
-            Self::File { path, .. } => {
+            Self::File { path, .. } | Self::Stream { path, .. } => {
                 Error::new(Kind::File, format!("sink.path {} cannot be written", path.display()))
                     .with_source(error)
             }
@@ -257,6 +272,19 @@ mod tests {
         assert_eq!(line["headers"].as_array().unwrap().len(), 5);
         assert_eq!(line["headers"][4], serde_json::json!(["headwater.id", "a\"b"]));
         assert_eq!(self::line(false, &[], b"null")["headers"], serde_json::json!([]));
+    }
+
+    #[test]
+    fn a_device_is_written_to_and_never_cut() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = PathBuf::from("/dev/null");
+        let mut config = sample::config("");
+        config.sink = config::Sink::File { path };
+        config.checkpoint.file = directory.path().join("state");
+        let mut sink = LinesSink::open(&config, Wake::new().unwrap()).unwrap();
+        let checkpoint = CheckpointRecord { key: "shop".into(), value: b"{}".to_vec() };
+        sink.commit(BatchId(0), Some(checkpoint)).unwrap();
+        assert!(LinesSink::open(&config, Wake::new().unwrap()).is_ok());
     }
 
     #[test]
