@@ -25,7 +25,7 @@ use crate::run::supervise::Shared;
 use crate::run::telemetry::Telemetry;
 use crate::run::timeline;
 use crate::run::translate::{self, Translator};
-use crate::sink::{KafkaSink, LinesSink, Sink};
+use crate::sink::{KafkaSink, LinesSink, Sink, transaction_timeout};
 use crate::source::Sql;
 use crate::source::TablePatterns;
 use crate::source::catalog::{self, CapturedTable};
@@ -81,7 +81,8 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
         buffer_bytes: budget.records,
         checkpoint_interval: config.checkpoint.interval,
     };
-    let group = Group::new(config.kafka.commit_interval, config.kafka.commit_max_bytes, LONGEST_BATCH);
+    let longest = LONGEST_BATCH.min(transaction_timeout(config) / 4);
+    let group = Group::new(config.kafka.commit_interval, config.kafka.commit_max_bytes, longest);
     Ok(Parts {
         stream,
         translator: Translator::new(translation(shared, routes, identity.system_id)?, resume),
@@ -265,5 +266,5 @@ fn op(operation: crate::config::Operation) -> Option<Op> {
 
 /// Creating a slot waits for every transaction in progress; a reporting query of an hour is no reason to give up.
 const SLOT_PATIENCE: std::time::Duration = std::time::Duration::from_secs(4 * 3600);
-/// A batch is cut long before the broker's `transaction.timeout.ms` (60 s) would end it.
+/// A batch is cut long before the broker's `transaction.timeout.ms` (60 s unless it is set) would end it.
 const LONGEST_BATCH: std::time::Duration = std::time::Duration::from_secs(15);

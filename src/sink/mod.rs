@@ -25,7 +25,7 @@ pub use wake::Wake;
 
 pub(crate) use cluster::Cluster;
 pub(crate) use fault::from_kafka as cluster_error;
-pub(crate) use settings::{Isolation, reader as reader_settings};
+pub(crate) use settings::{Isolation, reader as reader_settings, transaction_timeout};
 #[cfg(test)]
 pub(crate) use state_file::State;
 pub(crate) use state_file::StateFile;

@@ -93,7 +93,7 @@ pub(super) fn message_max_bytes(config: &Config) -> u64 {
 }
 
 /// How long the coordinator keeps an open transaction; `transaction.timeout.ms`, or 60 s.
-pub(super) fn transaction_timeout(config: &Config) -> Duration {
+pub(crate) fn transaction_timeout(config: &Config) -> Duration {
     number(config, "transaction.timeout.ms").map_or(TRANSACTION_TIMEOUT, Duration::from_millis)
 }
 
