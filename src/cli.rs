@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -15,6 +15,8 @@ use crate::error::{Error, Kind, Result};
 
 /// The exit code of bad usage, as in sysexits.h.
 pub const EXIT_USAGE: u8 = 64;
+/// The exit code of `headwater status --health` for everything but good health.
+const EXIT_UNHEALTHY: u8 = 1;
 
 /// Captures the changes of a PostgreSQL database and publishes them to Kafka, exactly once.
 #[derive(Debug, Parser)]
@@ -45,10 +47,18 @@ pub enum Command {
     /// Check configuration, database and brokers, and say what is missing
     Check,
     /// Print what the running process reports of itself
-    Status,
+    Status(StatusOptions),
     /// Print the configuration in one of its forms
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// What to ask the running process.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct StatusOptions {
+    /// Ask /healthz instead: exit code 0 when it is healthy, 1 when it is not or does not answer
+    #[arg(long)]
+    pub health: bool,
 }
 
 /// What to print of the configuration.
@@ -99,19 +109,58 @@ pub fn config_text(command: ConfigCommand, options: &Options) -> Result<String> 
 
 /// What the running process answers at `/status`.
 pub fn status(config: &Config) -> Result<String> {
-    let address = config.admin.listen.ok_or_else(|| {
+    let answer = ask(config, "/status")?;
+    if answer.code == "200" {
+        return Ok(answer.body);
+    }
+    let detail = format!("http://{}/status answered with {}", answer.address, answer.code);
+    Err(Error::new(Kind::Config, detail)
+        .with_hint("check that admin.listen is Headwater's and not another's"))
+}
+
+/// What the running process answers at `/healthz`, and the exit code: 0 when it is healthy, else 1. Container engines know
+/// no other two.
+pub fn health(config: &Config) -> (String, u8) {
+    match ask(config, "/healthz") {
+        Ok(answer) if answer.code == "200" => (answer.body, 0),
+        Ok(answer) => (answer.body, EXIT_UNHEALTHY),
+        Err(error) => (format!("{error}\n"), EXIT_UNHEALTHY),
+    }
+}
+
+fn ask(config: &Config, path: &str) -> Result<Answer> {
+    let listen = config.admin.listen.ok_or_else(|| {
         Error::new(Kind::Config, "admin.listen is empty: the process has no admin server to ask")
             .with_hint("set admin.listen and start the process again")
     })?;
-    fetch(address, "/status").map_err(|error| {
-        Error::new(Kind::Config, format!("no answer from http://{address}/status"))
+    let address = reachable(listen);
+    fetch(address, path).map_err(|error| {
+        Error::new(Kind::Config, format!("no answer from http://{address}{path}"))
             .with_source(error)
             .with_hint("check that the process runs and that admin.listen is the same here as there")
     })
 }
 
+/// Who listens on every address is asked at loopback.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, listen.port()).into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, listen.port()).into(),
+        _ => listen,
+    }
+}
+
+/// What came back.
+#[derive(Debug, PartialEq, Eq)]
+struct Answer {
+    address: SocketAddr,
+    /// The three digits.
+    code: String,
+    body: String,
+}
+
 /// HTTP/1.0, so that the answer ends where the connection does.
-fn fetch(address: SocketAddr, path: &str) -> std::io::Result<String> {
+fn fetch(address: SocketAddr, path: &str) -> std::io::Result<Answer> {
     const PATIENCE: Duration = Duration::from_secs(5);
     const LONGEST_ANSWER: u64 = 4 * 1024 * 1024;
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
@@ -122,9 +171,12 @@ fn fetch(address: SocketAddr, path: &str) -> std::io::Result<String> {
     stream.take(LONGEST_ANSWER).read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let first = head.lines().next().unwrap_or_default();
-    match first.split(' ').nth(1) {
-        Some("200") => Ok(body.to_owned()),
-        _ => Err(std::io::Error::other(format!("the answer is {first:?}"))),
+    match first.split_once(' ') {
+        Some((version, rest)) if version.starts_with("HTTP/") => {
+            let code = rest.split(' ').next().unwrap_or_default().to_owned();
+            Ok(Answer { address, code, body: body.to_owned() })
+        }
+        _ => Err(std::io::Error::other(format!("the answer is not HTTP: {first:?}"))),
     }
 }
 
@@ -188,33 +240,44 @@ mod tests {
         assert!(shown.contains("password = \"<redacted>\" # --set source.password\n"), "{shown}");
     }
 
-    #[test]
-    fn status_returns_the_body_of_the_answer() {
+    /// Answers one request with `answer`; the handle gives the request.
+    fn serve(answer: &'static str) -> (SocketAddr, std::thread::JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
             let mut request = [0; 1024];
             let length = stream.read(&mut request).unwrap();
-            stream
-                .write_all(b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{\"ok\":true}")
-                .unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
             String::from_utf8_lossy(&request[..length]).into_owned()
         });
-        assert_eq!(fetch(address, "/status").unwrap(), "{\"ok\":true}");
-        assert!(server.join().unwrap().starts_with("GET /status HTTP/1.0\r\n"));
+        (address, server)
     }
 
     #[test]
-    fn status_refuses_any_other_answer() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let server = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let _ = stream.read(&mut [0; 1024]).unwrap();
-            stream.write_all(b"HTTP/1.0 404 Not Found\r\n\r\n").unwrap();
-        });
-        assert!(fetch(address, "/status").unwrap_err().to_string().contains("404"));
+    fn an_answer_is_its_code_and_its_body() {
+        let (address, server) =
+            serve("HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{\"ok\":true}");
+        let answer = fetch(address, "/status").unwrap();
+        assert_eq!((answer.code.as_str(), answer.body.as_str()), ("200", "{\"ok\":true}"));
+        assert!(server.join().unwrap().starts_with("GET /status HTTP/1.0\r\n"));
+        let (address, server) = serve("HTTP/1.1 503 Service Unavailable\r\n\r\nwork waits\n");
+        let answer = fetch(address, "/healthz").unwrap();
+        assert_eq!((answer.code.as_str(), answer.body.as_str()), ("503", "work waits\n"));
         server.join().unwrap();
+        let (address, server) = serve("SSH-2.0-OpenSSH_9.2\r\n");
+        assert!(fetch(address, "/status").unwrap_err().to_string().contains("SSH-2.0"));
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn who_listens_everywhere_is_asked_at_home() {
+        for (listen, asked) in [
+            ("0.0.0.0:8642", "127.0.0.1:8642"),
+            ("[::]:8642", "[::1]:8642"),
+            ("10.0.0.7:8642", "10.0.0.7:8642"),
+        ] {
+            assert_eq!(reachable(listen.parse().unwrap()), asked.parse().unwrap(), "{listen}");
+        }
     }
 }

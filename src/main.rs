@@ -28,7 +28,13 @@ fn main() -> ExitCode {
 fn execute(cli: &Cli) -> Result<u8> {
     match &cli.command {
         Command::Config(command) => print(&cli::config_text(*command, &cli.options)?),
-        Command::Status => print(&cli::status(&cli::load(&cli.options)?.config)?),
+        Command::Status(cli::StatusOptions { health: false }) => {
+            print(&cli::status(&cli::load(&cli.options)?.config)?)
+        }
+        Command::Status(cli::StatusOptions { health: true }) => {
+            let (text, code) = cli::health(&cli::load(&cli.options)?.config);
+            print(&text).map(|_| code)
+        }
         Command::Check => {
             let config = cli::load(&cli.options)?.config;
             secure()?;

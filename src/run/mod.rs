@@ -11,6 +11,7 @@ mod lookup;
 pub mod pace;
 mod publish;
 pub mod reconcile;
+pub mod repeats;
 mod session;
 mod shutdown;
 mod start;
@@ -50,6 +51,7 @@ pub async fn run(config: Config) -> Result<u8> {
         tokio::spawn(admin.serve(pages, shutdown.token()));
     }
     tokio::spawn(service::watch(health, metrics.clone(), shutdown.token()));
+    service::ready();
     let shared = Shared { config: Arc::new(config), metrics, status };
     Ok(supervise(shared, shutdown).await)
 }

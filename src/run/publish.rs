@@ -65,7 +65,7 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    /// Starts at `position`. With `store_first` it is written down as soon as possible, because none was stored yet.
+    /// Starts at `position`. With `store_first` it is written down as soon as possible, because what is stored is another.
     pub(crate) fn new(
         settings: Settings,
         sink: Box<dyn Sink>,

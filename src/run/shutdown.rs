@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Kind, Result};
+use crate::observe::service;
 use crate::run::supervise::EXIT_GAVE_UP;
 
 /// Told by signals; clones share it.
@@ -38,6 +39,7 @@ impl Shutdown {
                     std::process::exit(EXIT_GAVE_UP.into());
                 }
                 tracing::info!(signal = name, "shutting down");
+                service::stopping();
                 requested.cancel();
             }
         });

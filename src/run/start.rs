@@ -47,6 +47,10 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
     let budget = Budget::new(&config.limits);
     shared.metrics.pipeline().queue_capacity(budget.queue, 0);
     let (sink, checkpoint) = open_sink(config, &budget, control, &routes.router)?;
+    if let (None, Some(slot)) = (&checkpoint, &state) {
+        let at = slot.confirmed_flush_lsn.unwrap_or(Lsn::INVALID);
+        tracing::info!(slot = config.source.slot, %at, "no checkpoint yet: starting where the slot is");
+    }
     let plan = reconcile(&Facts {
         slot_name: &config.source.slot,
         database: &config.source.database,
@@ -87,7 +91,14 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
         stream,
         translator: Translator::new(translation(shared, routes, identity.system_id)?, resume),
         describe: Box::new(lookup),
-        publisher: Publisher::new(settings, sink, group, position.clone(), checkpoint.is_none()),
+        // Also when a gap was accepted: the next start must not meet the same gap again.
+        publisher: Publisher::new(
+            settings,
+            sink,
+            group,
+            position.clone(),
+            checkpoint != Some(position.clone()),
+        ),
         feedback: Feedback::new(config.source.status_interval, lsn),
         telemetry: Telemetry::new(&shared.metrics, &position),
         control: Arc::clone(control),

@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::observe::{Metrics, State, Status};
 use crate::run::backoff::{Backoff, Verdict};
 use crate::run::control::Control;
+use crate::run::repeats::Repeats;
 use crate::run::session::{Ended, Session, wall_clock};
 use crate::run::shutdown::Shutdown;
 use crate::run::start;
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
 /// Runs sessions until the process is to end; returns its exit code.
 pub(crate) async fn supervise(shared: Shared, mut shutdown: Shutdown) -> u8 {
     let mut backoff = Backoff::new(&shared.config.retry);
+    let mut repeats = Repeats::default();
     loop {
         let begun = shared.metrics.pipeline().last_progress().durable_batches;
         let error = match attempt(&shared, &mut shutdown).await {
@@ -41,6 +43,7 @@ pub(crate) async fn supervise(shared: Shared, mut shutdown: Shutdown) -> u8 {
         }
         if shared.metrics.pipeline().last_progress().durable_batches > begun {
             backoff.progressed();
+            repeats.progressed();
         }
         let kind = error.kind();
         shared.status.failed(&error, wall_clock().micros());
@@ -49,7 +52,11 @@ pub(crate) async fn supervise(shared: Shared, mut shutdown: Shutdown) -> u8 {
                 let waiting = if kind == Kind::SlotBusy { State::WaitingForSlot } else { State::Connecting };
                 shared.metrics.pipeline().set_state(waiting);
                 shared.metrics.restart();
-                tracing::warn!(kind = kind.name(), %error, hint = error.hint(), retry_in_ms = millis(pause), "session failed");
+                if let Some(times) = repeats.worth_a_line(&error, Instant::now()) {
+                    tracing::warn!(kind = kind.name(), %error, hint = error.hint(), times, retry_in_ms = millis(pause), "session failed");
+                } else {
+                    tracing::debug!(kind = kind.name(), %error, retry_in_ms = millis(pause), "session failed as before");
+                }
                 if shutdown.during(pause, || shared.metrics.pipeline().beat()).await {
                     return finish(&shared, Ended::Drained);
                 }
