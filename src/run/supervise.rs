@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::observe::{Metrics, State, Status};
+use crate::obstacle::Obstacle;
 use crate::run::backoff::{Backoff, Verdict};
 use crate::run::control::Control;
 use crate::run::repeats::Repeats;
@@ -18,6 +19,7 @@ use crate::run::session::{Ended, Session, wall_clock};
 use crate::run::shutdown::Shutdown;
 use crate::run::start;
 use crate::run::watch::watch_slot;
+use crate::source;
 
 /// What every session of the process shares.
 #[derive(Clone)]
@@ -64,10 +66,22 @@ pub(crate) async fn supervise(shared: Shared, mut shutdown: Shutdown) -> u8 {
             verdict @ (Verdict::Stop | Verdict::GiveUp) => {
                 shared.metrics.pipeline().set_state(State::Failed);
                 let why = if verdict == Verdict::GiveUp { "gave up" } else { "cannot go on" };
+                explain(&shared.config, kind).await;
                 tracing::error!(kind = kind.name(), %error, hint = error.hint(), "{why}");
                 return if verdict == Verdict::GiveUp { EXIT_GAVE_UP } else { kind.exit_code() };
             }
         }
+    }
+}
+
+/// Where one thing is missing others often are too: all of them at once, so that a person needs one repair and not five.
+async fn explain(config: &Config, kind: Kind) {
+    if !matches!(kind, Kind::SourcePrivilege | Kind::SourceSettings | Kind::Publication) {
+        return;
+    }
+    let obstacles = source::check::preflight(&config.name, &config.source).await;
+    for Obstacle { what, why, repair, .. } in obstacles.iter().filter(|obstacle| obstacle.fatal) {
+        tracing::error!(what, why, repair, "in the way");
     }
 }
 

@@ -1,5 +1,6 @@
 //! What stands in the way, all of it at once, before anything is changed: each obstacle with the reason and the very
-//! statement or setting that removes it. `headwater check` prints them; the daemon asks before it starts.
+//! statement or setting that removes it. `headwater check` prints them; the daemon logs them when it ends for want of a right or a setting.
+//! Repairs on this side are statements that can be pasted as they are, with what is said to people in comments.
 
 use std::fmt::Write as _;
 
@@ -107,7 +108,7 @@ fn slot_obstacle(system: &System, source: &Source, state: Option<&slot::SlotStat
             blocking(
                 format!("all {used} of max_replication_slots are in use"),
                 "one more is needed for this pipeline",
-                &format!("ALTER SYSTEM SET max_replication_slots = {}; -- then restart PostgreSQL; or drop a slot that SELECT slot_name FROM pg_replication_slots WHERE NOT active shows", used.saturating_add(5)),
+                &format!("ALTER SYSTEM SET max_replication_slots = {}; -- then restart PostgreSQL; or drop a slot that nobody needs: SELECT slot_name FROM pg_replication_slots WHERE NOT active", used.saturating_add(5)),
             )
         });
     };
@@ -224,7 +225,7 @@ async fn publication_obstacles(
             format!("user {role} lacks CREATE on database {:?}", system.database),
             "the publication has to be created",
             &format!(
-                "GRANT CREATE ON DATABASE {} TO {role}; -- or run by hand: {by_hand}",
+                "GRANT CREATE ON DATABASE {} TO {role}; -- or let a superuser run: {by_hand}",
                 identifier(&system.database)
             ),
         ));
@@ -233,14 +234,15 @@ async fn publication_obstacles(
         found.push(blocking(
             format!("user {role} is no superuser"),
             "FOR ALL TABLES is for superusers only",
-            &format!("set source.publication_mode = \"tables\", or let a superuser run: {by_hand}"),
+            &format!("-- a superuser; or set source.publication_mode = \"tables\":\n{by_hand}"),
         ));
-    } else if let Some((count, repair)) = each(owners(facts).map(|owner| format!("GRANT {owner} TO {role};")))
+    } else if let Some((count, repair)) =
+        each(owners(facts).map(|owner| format!("-- GRANT {owner} TO {role};")))
     {
         found.push(blocking(
             format!("user {role} does not own all tables to be published; {count} owners are missing"),
             "only the owner of a table may add it to a publication",
-            &format!("let the owner of the tables, or a superuser, run: {by_hand}\n-- or, to let {role} act for the owners:\n{repair}"),
+            &format!("-- the owner of the tables, or a superuser:\n{by_hand}\n-- or, to let {role} act for the owners:\n{repair}"),
         ));
     }
     Ok(())
