@@ -7,6 +7,8 @@ mod docs_links;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
+mod operator;
+#[cfg(test)]
 mod servers;
 #[cfg(test)]
 mod sink;
