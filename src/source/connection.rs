@@ -101,14 +101,14 @@ impl Connection {
     fn negotiate(name: &str, source: &Source, max_message: u64) -> Result<Self> {
         let deadline = Deadline::after(source.connect_timeout);
         let tls = Tls::new(source)?;
-        let mut attempt = Self::attempt(name, source, tls.as_ref(), deadline);
-        if let (Err(error), SslMode::Prefer, true) = (&attempt, source.sslmode, tls.is_some()) {
-            if tls::may_do_without(error) {
+        let mut connection = match Self::attempt(name, source, tls.as_ref(), deadline) {
+            Err(error) if tls::may_do_without(source, tls.as_ref(), &error) => {
                 tracing::debug!(%error, "connecting again without TLS (source.sslmode = \"prefer\")");
-                attempt = Self::attempt(name, source, None, deadline);
+                let attempt = Self::attempt(name, source, None, deadline);
+                attempt.map_err(|without| tls::both_ways(without, error))?
             }
-        }
-        let mut connection = attempt?;
+            attempt => attempt?,
+        };
         connection.inbox.set_max_message(max_message);
         connection.read_version(deadline)?;
         if connection.version.at_least(12) {

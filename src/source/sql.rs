@@ -20,7 +20,7 @@ use super::auth;
 use super::connection::{PINNED, application_name};
 use super::dial;
 use super::server_message::ServerMessage;
-use super::tls::{self, Tls, chain};
+use super::tls::{self, Tls, both_ways, chain, may_do_without};
 use super::version::{OLDEST, ServerVersion};
 
 /// A connection for SQL.
@@ -66,13 +66,12 @@ impl Sql {
 
     async fn negotiate(name: &str, source: &Source) -> Result<Self> {
         let tls = Tls::new(source)?;
-        let mut attempt = Self::attempt(name, source, tls.as_ref()).await;
-        if let (Err(error), SslMode::Prefer, true) = (&attempt, source.sslmode, tls.is_some()) {
-            if tls::may_do_without(error) {
-                attempt = Self::attempt(name, source, None).await;
+        let mut sql = match Self::attempt(name, source, tls.as_ref()).await {
+            Err(error) if may_do_without(source, tls.as_ref(), &error) => {
+                Self::attempt(name, source, None).await.map_err(|without| both_ways(without, error))?
             }
-        }
-        let mut sql = attempt?;
+            attempt => attempt?,
+        };
         sql.pin().await?;
         Ok(sql)
     }

@@ -81,12 +81,19 @@ pub(super) fn refused_error() -> Error {
 }
 
 /// Whether `prefer` tries again without TLS: the handshake failed, or pg_hba.conf has no line for us with TLS.
-pub(super) fn may_do_without(error: &Error) -> bool {
-    match error.kind() {
+pub(super) fn may_do_without(source: &Source, tls: Option<&Tls>, error: &Error) -> bool {
+    let cured = match error.kind() {
         Kind::SourceTls => true,
         Kind::SourceAuth => error.sqlstate() == Some("28000"),
         _ => false,
-    }
+    };
+    source.sslmode == SslMode::Prefer && tls.is_some() && cured
+}
+
+/// `prefer` failed in both ways: what went wrong with TLS is the likelier thing to repair.
+pub(super) fn both_ways(without: Error, with: Error) -> Error {
+    let hint = with.hint().to_owned();
+    without.with_hint(hint).with_source(with.context("and before that with TLS"))
 }
 
 fn client_config(source: &Source, provider: &Arc<CryptoProvider>) -> Result<ClientConfig> {
