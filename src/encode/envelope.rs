@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::headers::Headers;
 use super::plan::{DroppedColumn, TablePlan};
 use super::records::{Records, push_header};
-use super::row::{RowWriter, Source};
+use super::row::{KeyForm, RowWriter, Source};
 use super::source::{Order, SourceBlocks};
 use super::value::Modes;
 use super::writer::push_int;
@@ -211,7 +211,7 @@ fn push_other_key(
         Some(OtherKey::Old(row)) => (b"__debezium.oldkey", row, None),
         None => return Ok(()),
     };
-    let key = rows.key_of(plan, Source { row, old })?;
+    let key = rows.key_of(plan, Source { row, old }, KeyForm::Header)?;
     push_header(buffer, name, key);
     Ok(())
 }

@@ -38,6 +38,13 @@ pub(super) struct ColumnPlan {
     pub key: Option<usize>,
 }
 
+impl ColumnPlan {
+    /// `numeric(p,s)`
+    pub(super) fn is_decimal(&self) -> bool {
+        matches!(self.writer, ValueWriter::Decimal { .. })
+    }
+}
+
 /// A column of the key.
 #[derive(Debug)]
 pub(super) struct KeyPart {

@@ -22,6 +22,14 @@ pub(super) struct RowWriter {
     unavailable_columns: u32,
 }
 
+/// Where a key is written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyForm {
+    Record,
+    /// Connect's converter of headers writes `numeric(p,s)` as a number.
+    Header,
+}
+
 /// What became of the values of an event.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tally {
@@ -91,7 +99,7 @@ impl RowWriter {
     /// Appends the key of the last row that [`RowWriter::push_row`] wrote, keyed, to the same buffer.
     pub(super) fn push_key(&mut self, plan: &TablePlan, source: Source<'_>, out: &mut Vec<u8>) -> Result<()> {
         if !plan.key_in_row {
-            out.extend_from_slice(self.key_of(plan, source)?);
+            out.extend_from_slice(self.key_of(plan, source, KeyForm::Record)?);
             return Ok(());
         }
         for (part, span) in plan.key.iter().zip(&self.key_spans) {
@@ -103,7 +111,7 @@ impl RowWriter {
     }
 
     /// The key of any row.
-    pub(super) fn key_of(&mut self, plan: &TablePlan, source: Source<'_>) -> Result<&[u8]> {
+    pub(super) fn key_of(&mut self, plan: &TablePlan, source: Source<'_>, form: KeyForm) -> Result<&[u8]> {
         let mut out = std::mem::take(&mut self.key);
         out.clear();
         let mut values = values(plan, source)?;
@@ -113,7 +121,10 @@ impl RowWriter {
             let value = values.next();
             let Some(place) = column.key else { continue };
             let start = out.len();
-            if let Value::Text(text) = value.new {
+            let as_number = form == KeyForm::Header && column.is_decimal();
+            if let (Value::Text(text @ [.., b'0'..=b'9']), true) = (value.new, as_number) {
+                out.extend_from_slice(text);
+            } else if let Value::Text(text) = value.new {
                 self.push_text(plan, column, text, &mut out)?;
             } else {
                 self.push_other(plan, column, value, &mut out)?;
