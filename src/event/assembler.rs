@@ -24,6 +24,8 @@ pub struct Resume {
 #[derive(Debug)]
 pub struct Assembler {
     resume: Resume,
+    /// Operations that are not written, and so have no place in the order of events.
+    left_out: Vec<Op>,
     context: TransactionContext,
     open: bool,
     /// The transaction is durable in whole.
@@ -63,8 +65,9 @@ pub struct Events<'a> {
 }
 
 impl Assembler {
-    /// Nothing is open; publishing goes on at `resume`.
-    pub fn new(resume: Resume) -> Self {
+    /// Nothing is open; publishing goes on at `resume`. Events of the operations in `left_out` get their ordinals but
+    /// are not counted.
+    pub fn new(resume: Resume, left_out: Vec<Op>) -> Self {
         let context = TransactionContext {
             xid: Xid(0),
             commit_lsn: Lsn::INVALID,
@@ -74,6 +77,7 @@ impl Assembler {
         };
         Self {
             resume,
+            left_out,
             context,
             open: false,
             skip: false,
@@ -105,6 +109,11 @@ impl Assembler {
         self.touched.clear();
         self.sequence += 1;
         !self.skip
+    }
+
+    /// Whether events of this operation are written.
+    pub fn takes(&self, op: Op) -> bool {
+        !self.left_out.contains(&op)
     }
 
     /// The open transaction came from a replication origin.
@@ -231,7 +240,8 @@ impl Assembler {
         let Draft { table, op, before, after, lsn } = draft;
         let ordinal = self.next_ordinal;
         self.next_ordinal += if op == Op::Delete { 2 } else { 1 };
-        self.total_order += 1;
+        let counted = self.takes(op);
+        self.total_order += u64::from(counted);
         let key = match op {
             _ if table.key.is_empty() => KeyOf::None,
             Op::Truncate => KeyOf::None,
@@ -250,7 +260,7 @@ impl Assembler {
             tombstone: op == Op::Delete,
             ordinal,
             total_order: self.total_order,
-            data_collection_order: self.count(table.slot),
+            data_collection_order: if counted { self.count(table.slot) } else { 0 },
         }
     }
 
@@ -372,7 +382,7 @@ mod tests {
     }
 
     fn begun(resume: Resume, commit_lsn: u64) -> Assembler {
-        let mut assembler = Assembler::new(resume);
+        let mut assembler = Assembler::new(resume, Vec::new());
         assembler.begin(Lsn(commit_lsn), UnixMicros(0), Xid(7));
         assembler
     }
@@ -398,6 +408,18 @@ mod tests {
         );
         assert_eq!(assembler.next_ordinal(), 7);
         assert_eq!(assembler.table_counts().collect::<Vec<_>>(), [(TableSlot(0), 3), (TableSlot(1), 1)]);
+    }
+
+    #[test]
+    fn operations_left_out_have_ordinals_but_no_place_in_the_order() {
+        let (table, new) = (table(0, &[0]), row([Some("1"), Some("x"), Some("c")]));
+        let mut assembler = Assembler::new(Resume::default(), vec![Op::Delete]);
+        assembler.begin(Lsn(100), UnixMicros(0), Xid(7));
+        assembler.change(&table, Change::Delete(OldTuple::Key(tuple(&new))), Lsn(1));
+        assert_eq!((assembler.event_count(), assembler.table_counts().count()), (0, 0));
+        let insert = assembler.change(&table, Change::Insert(tuple(&new)), Lsn(2)).first;
+        assert_eq!((insert.ordinal, insert.total_order, insert.data_collection_order), (3, 1, 1));
+        assert!(assembler.takes(insert.op) && !assembler.takes(Op::Delete));
     }
 
     #[test]
@@ -440,7 +462,7 @@ mod tests {
         let resume =
             Resume { end_lsn: Lsn(50), partial: Some((Lsn(100), 3)), last_commit_end_lsn: Some(Lsn(40)) };
         let (keyed, new) = (table(0, &[0]), row([Some("1"), Some("x"), Some("c")]));
-        let mut assembler = Assembler::new(resume);
+        let mut assembler = Assembler::new(resume, Vec::new());
         // A position that is written down before the transaction has come again keeps what is known of it.
         assert_eq!(assembler.partial(), Some((Lsn(100), 3)));
         assert!(!assembler.begin(Lsn(49), UnixMicros(0), Xid(1)), "durable in whole");

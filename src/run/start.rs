@@ -182,8 +182,8 @@ fn translation(shared: &Shared, routes: Routes, system_id: u64) -> Result<transl
         settings: translate::Settings {
             transaction_topic: routes.transaction_topic,
             tombstones: config.events.tombstones,
-            skip: config.events.skipped_operations.iter().filter_map(|operation| op(*operation)).collect(),
         },
+        skip: config.events.skipped_operations.iter().filter_map(|operation| op(*operation)).collect(),
         metrics: shared.metrics.clone(),
     })
 }

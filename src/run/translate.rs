@@ -3,7 +3,7 @@
 use crate::decode::{self, Message, Mode, RelationBody, RelationCache};
 use crate::encode::{CollectionCount, JsonEncoder, Records, TransactionRecord};
 use crate::error::{Error, Kind, Result};
-use crate::event::{Assembler, Change, Op, Resume, Router, Selection, Table, TableSlot, TopicId};
+use crate::event::{Assembler, Change, Event, Op, Resume, Router, Selection, Table, TableSlot, TopicId};
 use crate::lsn::{Lsn, Oid, UnixMicros};
 use crate::observe::{Metrics, TableCounters};
 use crate::run::describe::Describe;
@@ -35,6 +35,8 @@ pub(crate) struct Parts {
     pub router: Router,
     pub encoder: JsonEncoder,
     pub settings: Settings,
+    /// Operations that give no events.
+    pub skip: Vec<Op>,
     pub metrics: Metrics,
 }
 
@@ -44,7 +46,6 @@ pub(crate) struct Settings {
     /// Where BEGIN and END records go; none when they are off.
     pub transaction_topic: Option<TopicId>,
     pub tombstones: bool,
-    pub skip: Vec<Op>,
 }
 
 /// What a message meant for the position.
@@ -60,13 +61,13 @@ pub(crate) enum Step {
 impl Translator {
     /// Nothing was read yet; publishing goes on at `resume`.
     pub(crate) fn new(parts: Parts, resume: Resume) -> Self {
-        let Parts { selection, router, encoder, settings, metrics } = parts;
+        let Parts { selection, router, encoder, settings, skip, metrics } = parts;
         Self {
             relations: RelationCache::default(),
             tables: Vec::new(),
             selection,
             router,
-            assembler: Assembler::new(resume),
+            assembler: Assembler::new(resume, skip),
             encoder,
             settings,
             metrics,
@@ -203,6 +204,20 @@ impl Translator {
         }
         let slot = self.relations.get(oid).ok_or_else(|| unknown_relation(oid))?;
         let Self { tables, assembler, encoder, settings, .. } = self;
+        let captured = tables.get_mut(slot as usize).and_then(Option::as_mut);
+        let (events, mut counters) = match captured {
+            Some(Captured { table, counters }) => {
+                (Some(assembler.change(table, change, lsn)), Some(counters))
+            }
+            None => (None, None),
+        };
+        let events = events.map(|events| [Some(events.first), events.second]);
+        // A change that is left out as a whole does not even begin a transaction; one of another table does.
+        let takes = |event: &Event<'_>| assembler.takes(event.op);
+        if let Some(events) = events.as_ref().filter(|events| !events.iter().flatten().any(takes)) {
+            self.filtered_operation += events.iter().flatten().count() as u64;
+            return Ok(());
+        }
         if !assembler.has_begun() {
             let begin = assembler.begin_record_due();
             encoder.begin_transaction(assembler.context());
@@ -210,14 +225,12 @@ impl Translator {
                 encoder.begin_record(TransactionRecord { topic, lsn, ordinal: 0 }, out)?;
             }
         }
-        let Some(Captured { table, counters }) = tables.get_mut(slot as usize).and_then(Option::as_mut)
-        else {
+        let (Some(events), Some(counters)) = (events, counters.as_mut()) else {
             self.filtered_table += 1;
             return Ok(());
         };
-        let events = assembler.change(table, change, lsn);
-        for mut event in std::iter::once(events.first).chain(events.second) {
-            if settings.skip.contains(&event.op) {
+        for mut event in events.into_iter().flatten() {
+            if !assembler.takes(event.op) {
                 self.filtered_operation += 1;
             } else if assembler.is_durable(event.ordinal) {
                 self.replayed += 1;
