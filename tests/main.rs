@@ -5,6 +5,8 @@ mod arrows;
 #[cfg(test)]
 mod docs_links;
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod operator;

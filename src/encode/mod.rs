@@ -12,6 +12,10 @@
 //! - `numeric` with a negative scale is written at scale 0 instead of 2046; a `timestamp` beyond microseconds of 64 bits is
 //!   null and counted instead of a wrong number;
 //! - the collection of transactional messages is called `message` instead of by the identity of a Java object;
+//! - `hstore` keeps the server's order of keys; a row of a table without columns is written; floats keep all their digits
+//!   whatever `extra_float_digits` the database sets;
+//! - a partial unique index is no key, and an update of a replica identity that leaves the primary key as it is is no
+//!   key change;
 //! - floats are the shortest that read back, as Java prints them since 19 (17 has longer ones: `1.17549435E-38`).
 
 mod default;

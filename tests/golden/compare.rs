@@ -1,0 +1,348 @@
+//! Two recordings of the same changes, record by record and field by field.
+//!
+//! What depends on the cluster or the clock is masked, and checked for what it must still be: see [`Record::mask`] and
+//! [`consistency`]. Numbers are compared as they are written, `1.10` is not `1.1`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+/// A record of either side.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) topic: String,
+    key: Value,
+    value: Value,
+    headers: Vec<(String, String)>,
+    facts: Facts,
+}
+
+/// What was masked.
+#[derive(Debug, Default)]
+struct Facts {
+    /// The transaction's id, by which records are of one transaction or not.
+    txid: Option<String>,
+    lsn: Option<u64>,
+    time: Option<String>,
+    previous_commit: Option<u64>,
+    status: Option<String>,
+    mistakes: Vec<String>,
+}
+
+impl Record {
+    /// From the texts of key and value; `null` for none.
+    pub(super) fn new(topic: &str, key: &str, value: &str, headers: Vec<(String, String)>) -> Self {
+        let mut record = Self {
+            topic: topic.to_owned(),
+            key: parse(key),
+            value: parse(value),
+            headers,
+            facts: Facts::default(),
+        };
+        record.mask();
+        record
+    }
+
+    /// From a line of a golden file.
+    pub(super) fn golden(line: &str) -> Self {
+        let line = parse(line);
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let headers = line["headers"].as_array().unwrap().iter();
+        let mut record = Self {
+            topic: text(&line["topic"]),
+            key: line["key"].clone(),
+            value: line["value"].clone(),
+            headers: headers.map(|header| (text(&header[0]), text(&header[1]))).collect(),
+            facts: Facts::default(),
+        };
+        record.mask();
+        record
+    }
+
+    /// Puts the same text in the place of what may differ, and notes it as a mistake when it is not of its form.
+    fn mask(&mut self) {
+        let Self { key, value, headers, facts, .. } = self;
+        for (name, value) in headers.iter_mut() {
+            if name == "__debezium.context.runId" {
+                facts.check(is_uuid(value), "runId is not a UUID", value);
+                "UUID".clone_into(value);
+            }
+        }
+        if value["source"].is_object() {
+            facts.mask_event(value);
+        } else if value["status"].is_string() {
+            let id = text(&value["id"]);
+            facts.check(pair(&id).is_some(), "id is not <txId>:<lsn>", &id);
+            facts.check(key["id"] == value["id"], "the key's id is not the value's", &id);
+            facts.txid = id.split_once(':').map(|(txid, _)| txid.to_owned());
+            facts.status = Some(text(&value["status"]));
+            key["id"] = "masked".into();
+            value["id"] = "masked".into();
+            facts.number(value, "ts_ms");
+            // A set in the order of a hash map.
+            if let Some(collections) = value["data_collections"].as_array_mut() {
+                collections.sort_by_key(|collection| text(&collection["data_collection"]));
+            }
+        }
+    }
+}
+
+impl Facts {
+    fn check(&mut self, holds: bool, what: &str, seen: &str) {
+        if !holds {
+            self.mistakes.push(format!("{what}: {seen}"));
+        }
+    }
+
+    /// Masks a number, or leaves what is none to be compared.
+    fn number(&mut self, object: &mut Value, field: &str) -> Option<u64> {
+        let number = object.get(field)?.as_str()?.strip_prefix(NUMBER)?.parse().ok()?;
+        object[field] = "a number".into();
+        Some(number)
+    }
+
+    fn times(&mut self, object: &mut Value) -> Option<u64> {
+        let [ms, us, ns] = ["ts_ms", "ts_us", "ts_ns"].map(|field| self.number(object, field));
+        let agree = us.is_none_or(|us| ms == Some(us / 1000) && ns.is_some_and(|ns| ns / 1000 == us));
+        self.check(agree, "ts_ms, ts_us and ts_ns do not agree", &format!("{ms:?} {us:?} {ns:?}"));
+        us
+    }
+
+    fn mask_event(&mut self, value: &mut Value) {
+        self.times(value);
+        let source = &mut value["source"];
+        self.time = self.times(source).map(|us| us.to_string());
+        self.check(source["version"].is_string(), "no version", "");
+        source["version"] = "masked".into();
+        self.lsn = self.number(source, "lsn");
+        self.txid = self.number(source, "txId").map(|txid| txid.to_string());
+        self.number(source, "xmin");
+        self.number(source, "origin_lsn");
+        let sequence = text(&source["sequence"]);
+        match serde_json::from_str::<[Option<String>; 2]>(&sequence) {
+            Ok([previous, lsn]) => {
+                let number = |text: Option<String>| text.map(|text| text.parse().unwrap_or(u64::MAX));
+                self.check(number(lsn) == self.lsn, "sequence[1] is not lsn", &sequence);
+                self.previous_commit = number(previous);
+            }
+            Err(_) => self.check(false, "sequence is not a pair of LSNs", &sequence),
+        }
+        source["sequence"] = "masked".into();
+        if let Some(id) = value["transaction"]["id"].as_str().and_then(pair) {
+            let (txid, lsn) = (self.txid.clone().unwrap_or_default(), self.lsn.unwrap_or_default());
+            self.check(id == (&txid, &lsn.to_string()), "transaction.id is not <txId>:<lsn>", id.0);
+            value["transaction"]["id"] = "masked".into();
+        }
+    }
+}
+
+/// Where two recordings differ: place → the first example. The place is `topic without prefix: path`.
+pub(super) type Differences = BTreeMap<String, String>;
+
+/// Compares the records of each topic in their order: both sides have one partition a topic.
+pub(super) fn compare(prefix: &str, golden: &[Record], ours: &[Record]) -> Differences {
+    let mut differences = Differences::new();
+    let mut transactions = (BTreeMap::new(), BTreeMap::new());
+    let topics: BTreeSet<&str> = golden.iter().chain(ours).map(|record| record.topic.as_str()).collect();
+    for topic in topics {
+        let of = |records| of_topic(records, topic);
+        let (golden, ours): (Vec<&Record>, Vec<&Record>) = (of(golden), of(ours));
+        let place = |path: &str| format!("{}: {path}", topic.strip_prefix(prefix).unwrap_or(topic));
+        if golden.len() != ours.len() {
+            let summary = |records: &[&Record]| -> Vec<String> {
+                records.iter().map(|record| format!("{} {}", record.value["op"], record.key)).collect()
+            };
+            let example = format!("{:?} is {:?}", summary(&golden), summary(&ours));
+            differences.insert(place("records"), shortened(&example, 2000));
+            continue;
+        }
+        for (golden, ours) in golden.iter().zip(&ours) {
+            let mut note = |path: String, example: String| {
+                differences.entry(place(&path)).or_insert_with(|| shortened(&example, 300));
+            };
+            let own = |(name, _): &&(String, String)| !name.starts_with("headwater.");
+            let headers: Vec<_> = ours.headers.iter().filter(own).collect();
+            if golden.headers.iter().collect::<Vec<_>>() != headers {
+                note("headers".into(), format!("{:?} is {headers:?}", golden.headers));
+            }
+            differ(&golden.key, &ours.key, "key", &mut note);
+            differ(&golden.value, &ours.value, "value", &mut note);
+            if let (Some(theirs), Some(own)) = (&golden.facts.txid, &ours.facts.txid) {
+                let same = transactions.0.entry(theirs).or_insert(own) == &own
+                    && transactions.1.entry(own).or_insert(theirs) == &theirs;
+                if !same {
+                    note("transaction".into(), format!("{theirs} is {own}"));
+                }
+            }
+            if golden.facts.txid.is_some() != ours.facts.txid.is_some() {
+                note("transaction".into(), format!("{:?} is {:?}", golden.facts.txid, ours.facts.txid));
+            }
+        }
+    }
+    for mistake in consistency(ours) {
+        differences.insert("consistency".into(), mistake);
+    }
+    differences
+}
+
+/// What must hold of a recording by itself.
+fn consistency(records: &[Record]) -> Vec<String> {
+    let mut mistakes: Vec<String> =
+        records.iter().flat_map(|record| &record.facts.mistakes).cloned().collect();
+    let mut shared = BTreeMap::new();
+    for record in records.iter().filter(|record| record.value["source"].is_object()) {
+        let Facts { txid, time, previous_commit, .. } = &record.facts;
+        if *shared.entry(txid).or_insert((time, previous_commit)) != (time, previous_commit) {
+            mistakes.push(format!("ts_us or sequence[0] differ inside transaction {txid:?}"));
+        }
+    }
+    let topics: BTreeSet<&str> = records.iter().map(|record| record.topic.as_str()).collect();
+    for topic in topics {
+        let mut last = &Facts::default();
+        let mut ended = BTreeSet::new();
+        for Record { facts, .. } in of_topic(records, topic) {
+            if facts.txid == last.txid && facts.lsn.is_some() && facts.lsn < last.lsn {
+                mistakes.push(format!("lsn goes back inside transaction {:?}", facts.txid));
+            }
+            if facts.txid != last.txid && !ended.insert(&facts.txid) && facts.txid.is_some() {
+                mistakes.push(format!("transaction {:?} is interleaved", facts.txid));
+            }
+            if facts.previous_commit < last.previous_commit && facts.lsn.is_some() {
+                mistakes.push(format!("sequence[0] goes back in transaction {:?}", facts.txid));
+            }
+            if facts.status.as_deref() == Some("END") && last.txid != facts.txid {
+                mistakes.push(format!("END of {:?} without its BEGIN", facts.txid));
+            }
+            if facts.txid.is_some() {
+                last = facts;
+            }
+        }
+    }
+    mistakes
+}
+
+fn of_topic<'a>(records: &'a [Record], topic: &str) -> Vec<&'a Record> {
+    records.iter().filter(|record| record.topic == topic).collect()
+}
+
+fn differ(golden: &Value, ours: &Value, path: &str, note: &mut impl FnMut(String, String)) {
+    match (golden, ours) {
+        (Value::Object(theirs), Value::Object(own)) => {
+            if !theirs.keys().eq(own.keys()) {
+                let names = |object: &serde_json::Map<_, _>| object.keys().cloned().collect::<Vec<_>>();
+                note(format!("{path}{{}}"), format!("{:?} is {:?}", names(theirs), names(own)));
+            }
+            for (name, value) in theirs {
+                if let Some(other) = own.get(name) {
+                    differ(value, other, &format!("{path}.{name}"), note);
+                }
+            }
+        }
+        (Value::Array(theirs), Value::Array(own)) if theirs.len() == own.len() => {
+            for (value, other) in theirs.iter().zip(own) {
+                differ(value, other, &format!("{path}[]"), note);
+            }
+        }
+        _ if golden != ours => note(path.to_owned(), format!("{golden} is {ours}")),
+        _ => {}
+    }
+}
+
+/// JSON whose numbers are kept as they are written: as texts that begin with [`NUMBER`].
+#[track_caller]
+fn parse(json: &str) -> Value {
+    let mut text = String::with_capacity(json.len() + json.len() / 4);
+    let (mut in_string, mut in_number, mut escaped) = (false, false, false);
+    for char in json.chars() {
+        let number = !in_string && (char.is_ascii_digit() || matches!(char, '-' | '+' | '.' | 'e' | 'E'));
+        // `e` is in `true` and `false` too: a number begins with a digit or its sign.
+        let begins = number && (char.is_ascii_digit() || char == '-');
+        if begins && !in_number {
+            text.push_str("\"\\u0001");
+            in_number = true;
+        } else if in_number && !number {
+            text.push('"');
+            in_number = false;
+        }
+        text.push(char);
+        if in_string && !escaped && char == '\\' {
+            escaped = true;
+            continue;
+        }
+        if char == '"' && !escaped {
+            in_string = !in_string;
+        }
+        escaped = false;
+    }
+    if in_number {
+        text.push('"');
+    }
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {json}"))
+}
+
+const NUMBER: char = '\u{1}';
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// The halves of `<number>:<number>`.
+fn pair(text: &str) -> Option<(&str, &str)> {
+    let (left, right) = text.split_once(':')?;
+    [left, right].iter().all(|half| half.parse::<u64>().is_ok()).then_some((left, right))
+}
+
+fn is_uuid(text: &str) -> bool {
+    let lengths: Vec<usize> = text.split('-').map(str::len).collect();
+    lengths == [8, 4, 4, 4, 12] && text.chars().all(|char| char == '-' || char.is_ascii_hexdigit())
+}
+
+fn shortened(text: &str, limit: usize) -> String {
+    let text = text.replace(NUMBER, "").replace("\\u0001", "").replace("\\u{1}", "");
+    if text.chars().count() <= limit { text } else { text.chars().take(limit).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(lsn: u64, after: &str) -> String {
+        format!(
+            r#"{{"before":null,"after":{after},"source":{{"version":"1","ts_ms":1,"sequence":"[\"5\",\"{lsn}\"]","ts_us":1000,"ts_ns":1000000,"txId":7,"lsn":{lsn},"xmin":null}},"transaction":{{"id":"7:{lsn}","total_order":1}},"op":"c","ts_ms":2,"ts_us":2000,"ts_ns":2000001}}"#
+        )
+    }
+
+    fn places(golden: &str, ours: &str) -> Vec<String> {
+        let record = |value| Record::new("p.t", r#"{"id":1}"#, value, Vec::new());
+        compare("p.", &[record(golden)], &[record(ours)]).into_keys().collect()
+    }
+
+    #[test]
+    fn only_what_depends_on_cluster_and_clock_may_differ() {
+        assert_eq!(places(&event(10, r#"{"a":1.0}"#), &event(20, r#"{"a":1.0}"#)), [""; 0]);
+        assert_eq!(places(&event(1, r#"{"a":1.10}"#), &event(1, r#"{"a":1.1}"#)), ["t: value.after.a"]);
+        assert_eq!(places(&event(1, r#"{"a":"1"}"#), &event(1, r#"{"a":1}"#)), ["t: value.after.a"]);
+        assert_eq!(
+            places(&event(1, r#"{"a":1,"b":2}"#), &event(1, r#"{"b":2,"a":1}"#)),
+            ["t: value.after{}"]
+        );
+        let wrong = event(1, "{}").replace("7:1", "7:2");
+        assert_eq!(places(&event(1, "{}"), &wrong), ["consistency"]);
+        let null = event(1, "{}").replace("\"txId\":7", "\"txId\":null");
+        assert!(places(&event(1, "{}"), &null).contains(&"t: value.source.txId".to_owned()));
+        assert_eq!(places(&event(1, "{}"), "null"), ["t: transaction", "t: value"]);
+    }
+
+    #[test]
+    fn records_are_not_lost_moved_or_doubled() {
+        let record = |id: u32, headers: &[&str]| {
+            let headers = headers.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
+            Record::new("p.t", &format!(r#"{{"id":{id}}}"#), "null", headers)
+        };
+        let golden = [record(1, &[]), record(2, &[])];
+        let places = |ours: &[Record]| compare("p.", &golden, ours).into_keys().collect::<Vec<_>>();
+        assert_eq!(places(&[record(1, &[])]), ["t: records"]);
+        assert_eq!(places(&[record(2, &[]), record(1, &[])]), ["t: key.id"]);
+        assert_eq!(places(&[record(1, &["headwater.id"]), record(2, &["other"])]), ["t: headers"]);
+    }
+}

@@ -1,0 +1,10 @@
+copy t (id, v) from program E'printf "1\\tcopied\\n2\\t\\\\\\\\N\\n3\\t\\n"';
+insert into t (id, v) values (1, 'up'), (9, 'nine') on conflict (id) do update set v = excluded.v, n = t.n + 1;
+insert into t (id, v) values (1, 'no') on conflict do nothing;
+update t set v = src.v from src where src.id = t.id;
+merge into t using src on t.id = src.id when matched and t.id = 1 then delete when matched then update set n = 100 when not matched then insert values (src.id, src.v);
+with gone as (delete from t where n = 100 returning id, v) insert into log (what) select id || ':' || v from gone;
+delete from t using src where t.id = src.id;
+insert into log (what) select 'row ' || i from generate_series(1, 5) i;
+do $$ begin for i in 20..22 loop insert into t values (i, 'loop'); end loop; end $$;
+begin; declare c cursor for select * from t where id >= 20 for update; fetch c; update t set v = 'at cursor' where current of c; fetch c; delete from t where current of c; commit;
