@@ -187,13 +187,18 @@ impl ReplicationStream {
             .map_err(|error| broken(error).context("send status"))
     }
 
-    /// Says goodbye and closes the connection. The server has let go of the slot soon after, not necessarily at once.
+    /// Says goodbye and waits a moment for the server to close the connection. What it still sends is thrown away: closing
+    /// a socket with bytes to read resets the connection, and the server would not see the last status.
     pub fn stop(mut self) {
         self.out.clear();
         frontend::copy_done(&mut self.out);
         frontend::terminate(&mut self.out);
+        let deadline = Deadline::after(GOODBYE);
+        let Connection { wire, .. } = &mut self.connection;
         // The server notices a closed socket too.
-        let _ = self.connection.wire.write_all(&self.out, Deadline::after(GOODBYE));
+        if wire.write_all(&self.out, deadline).is_ok() {
+            let _ = wire.discard(deadline);
+        }
     }
 }
 
@@ -253,7 +258,7 @@ fn start_command(options: &StreamOptions<'_>, version: ServerVersion) -> String 
     format!("START_REPLICATION SLOT {slot} LOGICAL {} ({plugin})", options.start)
 }
 
-/// For the last two messages.
+/// For the last two messages, and for the server to act on them.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

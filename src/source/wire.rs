@@ -106,6 +106,22 @@ impl Wire {
         Ok(())
     }
 
+    /// Reads and throws away until the other side closes the connection.
+    pub(super) fn discard(&mut self, deadline: Deadline) -> io::Result<()> {
+        let mut scrap = vec![0; CIPHER];
+        while deadline.left().is_ok() {
+            match self.read(&mut scrap) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    deadline.wait(self.as_fd(), PollFlags::IN)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
+
     /// Whether a read would give something although the socket is empty.
     pub(super) fn has_buffered(&self) -> bool {
         match self {
