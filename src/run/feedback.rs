@@ -12,25 +12,54 @@ pub struct Report {
     pub written: Lsn,
     /// Durable in the sink and covered by the checkpoint: the slot may move here.
     pub flushed: Lsn,
+    /// Nothing was heard for a while: the server should answer at once.
+    pub ask: bool,
+}
+
+/// The times that feedback keeps.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// Longest time between two reports.
+    pub interval: Duration,
+    /// A server that is silent for so long is asked for a sign of life; after four times as long it counts as gone.
+    pub silence: Duration,
 }
 
 /// The state of the feedback.
 #[derive(Debug)]
 pub struct Feedback {
-    interval: Duration,
+    times: Times,
     received: Lsn,
     confirmed: Lsn,
     sent: Option<(Instant, Lsn)>,
     asked: bool,
+    heard: Option<Instant>,
 }
 
 /// A confirmed position goes out no more often than this: each one makes the server look at its slots.
 const CONFIRM_EVERY: Duration = Duration::from_millis(20);
 
+/// In multiples of [`Times::silence`].
+const GONE: u32 = 4;
+
 impl Feedback {
     /// Nothing was sent yet; `confirmed` is where the stream starts.
-    pub fn new(interval: Duration, confirmed: Lsn) -> Self {
-        Self { interval, received: confirmed, confirmed, sent: None, asked: false }
+    pub fn new(times: Times, confirmed: Lsn) -> Self {
+        Self { times, received: confirmed, confirmed, sent: None, asked: false, heard: None }
+    }
+
+    /// Bytes came from the server, or nobody listened.
+    pub fn heard(&mut self, now: Instant) {
+        self.heard = Some(now);
+    }
+
+    /// Whether the server has not said a word for so long that it must be gone, although it was asked.
+    pub fn is_alone(&mut self, now: Instant) -> bool {
+        self.silence(now) >= GONE * self.times.silence
+    }
+
+    fn silence(&mut self, now: Instant) -> Duration {
+        now.saturating_duration_since(*self.heard.get_or_insert(now))
     }
 
     /// The stream was received up to here.
@@ -69,7 +98,13 @@ impl Feedback {
         }
         self.asked = false;
         self.sent = Some((now, self.confirmed));
-        Some(Report { written: self.received, flushed: self.confirmed })
+        let ask = self.silence(now) >= self.times.silence;
+        Some(Report { written: self.received, flushed: self.confirmed, ask })
+    }
+
+    /// The report to part with.
+    pub fn last(&self) -> Report {
+        Report { written: self.received, flushed: self.confirmed, ask: false }
     }
 
     /// How long until the next report is due if nothing happens.
@@ -78,7 +113,7 @@ impl Feedback {
         if self.asked {
             return Duration::ZERO;
         }
-        let every = if flushed < self.confirmed { CONFIRM_EVERY } else { self.interval };
+        let every = if flushed < self.confirmed { CONFIRM_EVERY } else { self.times.interval };
         every.saturating_sub(now.duration_since(at))
     }
 }
@@ -88,12 +123,35 @@ mod tests {
     use super::*;
 
     const INTERVAL: Duration = Duration::from_secs(10);
+    const SILENCE: Duration = Duration::from_secs(30);
+
+    fn feedback() -> Feedback {
+        Feedback::new(Times { interval: INTERVAL, silence: SILENCE }, Lsn(5))
+    }
+
+    fn report(written: u64, flushed: u64) -> Report {
+        Report { written: Lsn(written), flushed: Lsn(flushed), ask: false }
+    }
+
+    #[test]
+    fn a_silent_server_is_asked_and_then_given_up() {
+        let now = Instant::now();
+        let mut feedback = feedback();
+        assert!(!feedback.due(now).unwrap().ask);
+        assert!(!feedback.due(now + SILENCE - INTERVAL).unwrap().ask);
+        assert!(feedback.due(now + SILENCE).unwrap().ask);
+        assert!(!feedback.is_alone(now + SILENCE * 4 - Duration::from_millis(1)));
+        assert!(feedback.is_alone(now + SILENCE * 4));
+        feedback.heard(now + SILENCE * 4);
+        assert!(!feedback.is_alone(now + SILENCE * 5));
+        assert!(!feedback.due(now + SILENCE * 4 + INTERVAL).unwrap().ask);
+    }
 
     #[test]
     fn reports_at_once_then_at_intervals_and_when_asked() {
         let now = Instant::now();
-        let mut feedback = Feedback::new(INTERVAL, Lsn(5));
-        assert_eq!(feedback.due(now), Some(Report { written: Lsn(5), flushed: Lsn(5) }));
+        let mut feedback = feedback();
+        assert_eq!(feedback.due(now), Some(report(5, 5)));
         assert_eq!(feedback.due(now), None);
         assert_eq!(feedback.wait(now), INTERVAL);
         feedback.asked();
@@ -104,17 +162,17 @@ mod tests {
     #[test]
     fn received_is_not_confirmed() {
         let now = Instant::now();
-        let mut feedback = Feedback::new(INTERVAL, Lsn(5));
+        let mut feedback = feedback();
         feedback.received(Lsn(100));
-        assert_eq!(feedback.due(now), Some(Report { written: Lsn(100), flushed: Lsn(5) }));
+        assert_eq!(feedback.due(now), Some(report(100, 5)));
         feedback.confirm(Lsn(50));
         assert_eq!(feedback.due(now), None);
-        assert_eq!(feedback.due(now + CONFIRM_EVERY), Some(Report { written: Lsn(100), flushed: Lsn(50) }));
+        assert_eq!(feedback.due(now + CONFIRM_EVERY), Some(report(100, 50)));
     }
 
     #[test]
     #[should_panic(expected = "received only 0/5")]
     fn never_confirms_what_was_not_received() {
-        Feedback::new(INTERVAL, Lsn(5)).confirm(Lsn(6));
+        feedback().confirm(Lsn(6));
     }
 }

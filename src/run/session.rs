@@ -61,6 +61,8 @@ pub(crate) struct Session {
     /// The server asked for a reply and waits for the log to be confirmed.
     asked: bool,
     draining_since: Option<Instant>,
+    /// When the ordinary connection was first seen closed.
+    sql_ended: Option<Instant>,
 }
 
 impl Session {
@@ -75,6 +77,7 @@ impl Session {
             quiet: false,
             asked: false,
             draining_since: None,
+            sql_ended: None,
             parts,
         }
     }
@@ -88,6 +91,7 @@ impl Session {
             let (now, clock) = (Instant::now(), wall_clock());
             self.learn(now, clock)?;
             self.report(now, clock)?;
+            self.server_is_there(now)?;
             self.parts.publisher.hand_over()?;
             self.seal(now, clock)?;
             if let Some(ended) = self.drained(now) {
@@ -95,6 +99,9 @@ impl Session {
             }
             let boundary = !self.parts.translator.assembler().is_open();
             let open = self.draining_since.is_none() && !self.parts.publisher.holds(now, boundary);
+            if !open {
+                self.parts.feedback.heard(now);
+            }
             let more = open && self.read(now, clock)?;
             self.parts.telemetry.turn(&self.parts.publisher, &self.parts.feedback, clock);
             if !more {
@@ -124,6 +131,26 @@ impl Session {
         Ok(())
     }
 
+    /// A peer can be gone without a word, behind a middlebox that keeps the connection. And a server that shuts down ends
+    /// ordinary sessions, and then waits for us to confirm its whole log, which we may not be able to: we let go of it.
+    fn server_is_there(&mut self, now: Instant) -> Result<()> {
+        if self.draining_since.is_some() {
+            return Ok(());
+        }
+        let gone = |why| Err(Error::new(Kind::SourceUnreachable, why).context("read replication stream"));
+        if self.parts.feedback.is_alone(now) {
+            return gone("the server is silent although it was asked for a sign of life");
+        }
+        if !self.parts.sql.is_closed() {
+            return Ok(());
+        }
+        let since = *self.sql_ended.get_or_insert(now);
+        if now.saturating_duration_since(since) < SQL_GRACE {
+            return Ok(());
+        }
+        gone("the server has ended the SQL connection (it is probably shutting down)")
+    }
+
     fn seal(&mut self, now: Instant, clock: Now) -> Result<()> {
         let boundary = !self.parts.translator.assembler().is_open();
         let moment = Moment { now, boundary, quiet: self.quiet };
@@ -151,6 +178,7 @@ impl Session {
         match self.parts.stream.fill()? {
             Fill::Bytes { read, .. } => {
                 self.quiet = false;
+                self.parts.feedback.heard(now);
                 self.pace.read(read, Instant::now());
                 self.parts.telemetry.received_bytes(read);
                 self.translate(now, clock)?;
@@ -254,8 +282,7 @@ impl Session {
 
     /// The last status carries the last checkpoint, so that the slot does not hold log that nobody needs.
     fn finish(mut self, ended: Ended, clock: Now) -> Result<Ended> {
-        let report =
-            Report { written: self.parts.feedback.received_lsn(), flushed: self.parts.feedback.confirmed() };
+        let report = self.parts.feedback.last();
         self.parts.stream.send_status(&status(report, clock))?;
         self.parts.stream.stop();
         Ok(ended)
@@ -289,11 +316,14 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 /// A full queue empties without a sign of its own.
 const RETRY_FULL: Duration = Duration::from_millis(2);
 
+/// What is under way when the server begins to shut down has this long to get to its end.
+const SQL_GRACE: Duration = Duration::from_secs(3);
+
 pub(super) fn wall_clock() -> Now {
     Now(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 fn status(report: Report, clock: Now) -> Status {
-    let Report { written, flushed } = report;
-    Status { written, flushed, applied: flushed, now: clock.micros(), reply: false }
+    let Report { written, flushed, ask } = report;
+    Status { written, flushed, applied: flushed, now: clock.micros(), reply: ask }
 }

@@ -15,7 +15,7 @@ use crate::lsn::Lsn;
 use crate::observe::status::Server;
 use crate::run::budget::Budget;
 use crate::run::control::Control;
-use crate::run::feedback::Feedback;
+use crate::run::feedback::{Feedback, Times};
 use crate::run::group::Group;
 use crate::run::lookup::Lookup;
 use crate::run::publish::{self, Publisher};
@@ -85,6 +85,11 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
         buffer_bytes: budget.records,
         checkpoint_interval: config.checkpoint.interval,
     };
+    let times = Times {
+        interval: config.source.status_interval,
+        // As the server does with us.
+        silence: config.source.wal_sender_timeout / 2,
+    };
     let longest = LONGEST_BATCH.min(transaction_timeout(config) / 4);
     let group = Group::new(config.kafka.commit_interval, config.kafka.commit_max_bytes, longest);
     Ok(Parts {
@@ -99,7 +104,7 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
             position.clone(),
             checkpoint != Some(position.clone()),
         ),
-        feedback: Feedback::new(config.source.status_interval, lsn),
+        feedback: Feedback::new(times, lsn),
         telemetry: Telemetry::new(&shared.metrics, &position),
         control: Arc::clone(control),
         position,
