@@ -135,9 +135,8 @@ fn ask(config: &Config, path: &str) -> Result<Answer> {
     })?;
     let address = reachable(listen);
     fetch(address, path).map_err(|error| {
-        Error::new(Kind::Config, format!("no answer from http://{address}{path}"))
+        Error::new(Kind::AdminUnreachable, format!("no answer from http://{address}{path}"))
             .with_source(error)
-            .with_hint("check that the process runs and that admin.listen is the same here as there")
     })
 }
 
@@ -252,6 +251,18 @@ mod tests {
             String::from_utf8_lossy(&request[..length]).into_owned()
         });
         (address, server)
+    }
+
+    #[test]
+    fn nobody_there_is_69() {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let options = Options {
+            config: vec!["config/headwater.toml".into()],
+            set: vec![("admin.listen".to_owned(), free.to_string())],
+        };
+        let error = status(&load(&options).unwrap().config).unwrap_err();
+        assert_eq!(error.kind().exit_code(), 69);
+        assert!(error.to_string().contains(&format!("no answer from http://{free}/status")), "{error}");
     }
 
     #[test]

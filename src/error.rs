@@ -67,6 +67,8 @@ pub enum Kind {
     Topic,
     /// The checkpoint cannot be read or written.
     Checkpoint,
+    /// The running process does not answer at `admin.listen`.
+    AdminUnreachable,
     /// A local file cannot be read or written.
     File,
     /// A thing that cannot happen.
@@ -84,7 +86,7 @@ pub enum Policy {
 
 impl Kind {
     /// Every kind, for metrics and documentation.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Config,
         Self::SourceUnreachable,
         Self::SourceAuth,
@@ -112,6 +114,7 @@ impl Kind {
         Self::RecordTooLarge,
         Self::Topic,
         Self::Checkpoint,
+        Self::AdminUnreachable,
         Self::File,
         Self::Internal,
     ];
@@ -147,6 +150,7 @@ impl Kind {
             Self::RecordTooLarge => "record_too_large",
             Self::Topic => "topic",
             Self::Checkpoint => "checkpoint",
+            Self::AdminUnreachable => "admin_unreachable",
             Self::File => "file",
             Self::Internal => "internal",
         }
@@ -183,6 +187,7 @@ impl Kind {
             | Self::SinkPrivilege
             | Self::RecordTooLarge
             | Self::Topic
+            | Self::AdminUnreachable
             | Self::File
             | Self::Internal => Policy::Stop,
         }
@@ -256,6 +261,9 @@ impl Kind {
             }
             Self::Topic => "create the topic, or set topics.create = true",
             Self::Checkpoint => "check the topic or file of the checkpoint; it is tried again",
+            Self::AdminUnreachable => {
+                "check that the process runs and that admin.listen is the same here as there"
+            }
             Self::File => "check the path, its permissions and the space left",
             Self::Internal => "this is a bug: report it with the log",
         }
