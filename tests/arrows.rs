@@ -15,8 +15,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["error"]),
     ("source", &["error", "lsn", "obstacle", "config"]),
     ("decode", &["error", "lsn"]),
-    // Of the source, later stages see the shapes of tables and types, and how tables are chosen.
-    ("event", &["error", "lsn", "config", "decode", "source::catalog", "source::TablePatterns"]),
+    // Of the source, later stages see the shapes of tables and types.
+    ("event", &["error", "lsn", "config", "decode", "source::catalog"]),
     ("encode", &["error", "lsn", "decode", "event", "source::catalog"]),
     ("sink", &["error", "obstacle", "config", "event", "encode"]),
     ("checkpoint", &["error", "lsn", "config", "sink"]),

@@ -38,7 +38,7 @@ pub use model::{
     Admin, Checkpoint, Config, Delivery, Duration, Events, Kafka, Limits, Log, LogFormat, OnGap, Operation,
     PublicationMode, Retry, Sink, Snapshot, SnapshotMode, Source, SslMode, Topics, TransactionMetadata,
 };
-pub use pattern::Patterns;
+pub use pattern::{Patterns, TablePatterns};
 pub use render::{defaults_toml, schema_json, show};
 
 use crate::error::Result;

@@ -1,15 +1,14 @@
 //! Which tables and columns are captured, decided once per relation.
 
-use crate::config::{Patterns, Source};
+use crate::config::{Patterns, Source, TablePatterns};
 use crate::error::Result;
-use crate::source::TablePatterns;
 
 /// The compiled choice of tables and columns.
 #[derive(Clone, Debug)]
 pub struct Selection {
     tables: TablePatterns,
-    columns: Patterns,
-    exclude_columns: Patterns,
+    columns: Patterns<3>,
+    exclude_columns: Patterns<3>,
 }
 
 impl Selection {
@@ -30,10 +29,11 @@ impl Selection {
     /// For each column whether it is written to `before` and `after`. `source.columns` narrows only the tables that it
     /// names a column of.
     pub fn columns<'a>(&self, schema: &str, table: &str, names: impl Iterator<Item = &'a str>) -> Vec<bool> {
-        let names: Vec<String> = names.map(|column| format!("{schema}.{table}.{column}")).collect();
-        let narrowed = names.iter().any(|name| self.columns.matches(name));
-        let kept =
-            |name: &String| (!narrowed || self.columns.matches(name)) && !self.exclude_columns.matches(name);
+        let names: Vec<[&str; 3]> = names.map(|column| [schema, table, column]).collect();
+        let narrowed = names.iter().any(|name| self.columns.matches(*name));
+        let kept = |name: &[&str; 3]| {
+            (!narrowed || self.columns.matches(*name)) && !self.exclude_columns.matches(*name)
+        };
         names.iter().map(kept).collect()
     }
 }

@@ -2,12 +2,12 @@
 
 use std::io::Write;
 
-use crate::config::{Config, Sink, TransactionMetadata};
+use crate::config::{Config, Sink, TablePatterns, TransactionMetadata};
 use crate::error::{Error, Kind, Result};
 use crate::event::Router;
 use crate::obstacle::Obstacle;
+use crate::source::Sql;
 use crate::source::catalog::{self, CapturedTable};
-use crate::source::{Sql, TablePatterns};
 
 /// Asks both sides and writes what stands in the way; the exit code is 69 when anything does.
 pub async fn check(config: &Config, out: &mut (impl Write + Send)) -> Result<u8> {

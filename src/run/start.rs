@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use crate::checkpoint::{self, Partial, Position};
-use crate::config::{Config, Sink as SinkConfig, TransactionMetadata};
+use crate::config::{Config, Sink as SinkConfig, TablePatterns, TransactionMetadata};
 use crate::encode::{EncodeSettings, JsonEncoder, Modes};
 use crate::error::{Kind, Result};
 use crate::event::{Op, Resume, Router, Selection, TopicId};
@@ -27,7 +27,6 @@ use crate::run::timeline;
 use crate::run::translate::{self, Translator};
 use crate::sink::{KafkaSink, LinesSink, Sink, transaction_timeout};
 use crate::source::Sql;
-use crate::source::TablePatterns;
 use crate::source::catalog::{self, CapturedTable};
 use crate::source::slot::SlotState;
 use crate::source::{

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
+use crate::config::TablePatterns;
 use crate::error::Result;
 use crate::lsn::Oid;
 
-use super::pattern::TablePatterns;
 use super::sql::{Sql, value};
 use super::version::ServerVersion;
 

@@ -4,12 +4,11 @@
 
 use std::fmt::Write as _;
 
-use crate::config::{PublicationMode, Source};
+use crate::config::{PublicationMode, Source, TablePatterns};
 use crate::error::{Error, Kind, Result};
 use crate::obstacle::Obstacle;
 
 use super::catalog::{self, CapturedTable};
-use super::pattern::TablePatterns;
 use super::quote::{identifier, qualified};
 use super::sql::{Sql, value};
 use super::system::{self, System};

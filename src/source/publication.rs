@@ -4,11 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::{PublicationMode, Source};
+use crate::config::{PublicationMode, Source, TablePatterns};
 use crate::error::{Error, Kind, Result};
 
 use super::catalog::{self, CapturedTable};
-use super::pattern::TablePatterns;
 use super::quote::{identifier, qualified};
 use super::sql::{Sql, value};
 use super::version::ServerVersion;

@@ -178,7 +178,7 @@ impl Builder<'_> {
                 self.wrong(
                     path,
                     reason,
-                    format!("write {shape}; * stands for any text, ? for one character"),
+                    format!("write {shape}; * stands for any text, ? for one character, within one name"),
                 );
             } else if pattern.contains(',') {
                 let reason = format!("{pattern:?} has a comma in it");
