@@ -53,6 +53,32 @@ pub(super) const SECTIONS: [(&str, &str); 11] = [
     ("log", "Logs, on standard error."),
 ];
 
+/// Names that other tools have for keys, with underscores for their dots, for suggestions.
+pub(super) const SYNONYMS: [(&str, &str); 22] = [
+    ("topic_prefix", "name"),
+    ("database_server_name", "name"),
+    ("hostname", "source.host"),
+    ("database_hostname", "source.host"),
+    ("database_port", "source.port"),
+    ("db", "source.database"),
+    ("dbname", "source.database"),
+    ("database_dbname", "source.database"),
+    ("username", "source.user"),
+    ("database_user", "source.user"),
+    ("database_password", "source.password"),
+    ("ssl_mode", "source.sslmode"),
+    ("slot_name", "source.slot"),
+    ("publication_name", "source.publication"),
+    ("table", "source.tables"),
+    ("table_include_list", "source.tables"),
+    ("table_exclude_list", "source.exclude_tables"),
+    ("column_include_list", "source.columns"),
+    ("column_exclude_list", "source.exclude_columns"),
+    ("bootstrap_servers", "kafka.brokers"),
+    ("replication_factor", "topics.replication_factor"),
+    ("tombstones_on_delete", "events.tombstones"),
+];
+
 /// The key at `path`.
 pub(super) fn key(path: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.path == path)

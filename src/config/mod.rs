@@ -3,24 +3,25 @@
 //! contradicts another.
 //!
 //! ```text
-//! files ─┐
-//! env ───┼▶ tree (values with their places) ──check──▶ settings (typed) ──build──▶ Config
-//! --set ─┘                 keys: the one table of all keys ▲
+//! defaults ┐
+//! files ───┼▶ layers ──config crate──▶ values with their origin ──▶ settings (typed) ──build──▶ Config
+//! env ─────┤    ▲                                                      ▲
+//! --set ───┘    └───────────── keys: the one table of all keys ────────┘
 //! ```
 
 mod build;
-mod check;
 mod file;
 mod keys;
+mod layer;
 mod librdkafka;
 mod model;
+mod origin;
 mod overrides;
 mod pattern;
 mod render;
 mod report;
 mod secret;
 mod settings;
-mod tree;
 mod typed;
 mod units;
 mod url;
@@ -41,7 +42,12 @@ pub use model::{
 pub use pattern::{Patterns, TablePatterns};
 pub use render::{defaults_toml, schema_json, show};
 
-use crate::error::Result;
+use ::config::{Map, Value};
+
+use crate::error::{Error, Kind, Result};
+use layer::Layer;
+use report::Report;
+use settings::Settings;
 
 /// What to read; each later field overrides the earlier ones.
 #[derive(Clone, Default)]
@@ -59,22 +65,16 @@ pub struct LoadOptions {
 pub struct Loaded {
     pub config: Config,
     /// What [`show`] prints: every key's value in force, where it comes from, no secrets.
-    settings: settings::Settings,
+    settings: Settings,
 }
 
 /// Reads and checks everything; the error's text is the report of all mistakes.
 pub fn load(options: &LoadOptions) -> Result<Loaded> {
-    let mut report = report::Report::default();
-    let mut tree = tree::Table::default();
-    for path in &options.files {
-        tree::merge(&mut tree, file::read(path, &mut report));
-    }
+    let mut report = Report::default();
+    let files: Vec<_> = options.files.iter().map(|path| file::read(path, &mut report)).collect();
     // After a syntax error the keys that follow it are unknown: nothing can be said about what is missing.
     let whole = report.len() == 0;
-    let variables = options.environment.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-    tree::merge(&mut tree, overrides::environment(variables, &mut report));
-    tree::merge(&mut tree, overrides::flags(&options.overrides));
-    let mut settings = check::check(&tree, &mut report);
+    let mut settings = merge(files, options, &mut report)?;
     if !whole {
         report = report.into_result()?;
     }
@@ -82,6 +82,24 @@ pub fn load(options: &LoadOptions) -> Result<Loaded> {
     report.into_result()?;
     render::settle(&mut settings, &config);
     Ok(Loaded { config, settings })
+}
+
+/// Lays flags over environment over files over defaults.
+fn merge(files: Vec<Map<String, Value>>, options: &LoadOptions, report: &mut Report) -> Result<Settings> {
+    let defaults = Layer::of_file(file::parse_defaults(&defaults_toml()), report);
+    let mut layers = ::config::Config::builder().add_source(defaults.clone());
+    for file in files {
+        layers = layers.add_source(Layer::of_file(file, report));
+    }
+    let variables = options.environment.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    let merged = layers
+        .add_source(overrides::environment(variables, report))
+        .add_source(overrides::flags(&options.overrides, report))
+        .build()
+        .and_then(|merged| merged.cache.into_table())
+        // Of the errors that the crate knows none can come from layers of checked paths.
+        .map_err(|_| Error::new(Kind::Internal, "the layers of the configuration cannot be merged"))?;
+    Ok(Settings::of(&merged, &defaults, report))
 }
 
 /// The environment of this process; what is not UTF-8 in it is replaced, and then fails the checks of its key.

@@ -1,55 +1,77 @@
-//! Environment variables and `--set` flags as trees. `HEADWATER_SOURCE__PASSWORD` and `--set source.password=…` are the
-//! same key; both bring bare text, and the key decides what type it is.
+//! Environment variables and `--set` flags as layers. `HEADWATER_SOURCE__PASSWORD` and `--set source.password=…` are the
+//! same key; both bring bare text, and the key decides what type it is: `config::Environment` would take a password
+//! `00123` for a number, and forget the name of the variable.
+
+use config::Map;
 
 use super::keys::{Form, KEYS, SECTIONS, key};
+use super::layer::Layer;
+use super::origin::Origin;
 use super::report::{Mistake, Report, closest};
-use super::tree::{Origin, Table};
 
 const PREFIX: &str = "HEADWATER_";
 
 /// Names the files to load, and is no key.
 const FILES: &str = "HEADWATER_CONFIG";
 
-/// The tree of all variables that name keys.
+/// The layer of all variables that name keys.
 ///
 /// A variable without `__` whose first word is no section is left alone: Kubernetes, for one, sets
 /// `HEADWATER_SERVICE_HOST` and `HEADWATER_PORT` when a service is named `headwater`.
 pub(super) fn environment<'a>(
     variables: impl Iterator<Item = (&'a str, &'a str)>,
     report: &mut Report,
-) -> Table {
-    let mut table = Table::default();
+) -> Layer {
+    let mut layer = Layer::default();
     for (variable, text) in variables {
         let Some(name) = variable.strip_prefix(PREFIX).filter(|_| variable != FILES) else { continue };
         let name = name.to_ascii_lowercase();
         let origin = Origin::Environment { variable: variable.to_owned() };
-        if !name.contains("__") && key(&name).is_none() {
-            if let Some(fix) = meant(&name) {
-                report.add(Mistake::about_key(Some(&origin), &name, "unknown key", fix));
-            }
-            continue;
+        if name.contains("__") || key(&name).is_some() {
+            put(&mut layer, &variable_path(&name), &origin, text, report);
+        } else if let Some(fix) = meant(&name) {
+            report.add(Mistake::about_key(Some(&origin), &name, "unknown key", fix));
         }
-        table.set_path(&environment_path(&name), &origin, text.to_owned());
     }
-    table
+    layer
 }
 
-/// `kafka__properties__ssl_key_password_file` is `kafka.properties."ssl.key.password_file"`, since names of properties
+/// The layer of the `--set` flags, given as key and text; of a key that is given twice the last counts.
+pub(super) fn flags(overrides: &[(String, String)], report: &mut Report) -> Layer {
+    let mut layer = Layer::default();
+    for (position, (name, text)) in overrides.iter().enumerate() {
+        if overrides[position + 1..].iter().all(|(later, _)| later != name) {
+            put(&mut layer, name, &Origin::Flag { key: name.clone() }, text, report);
+        }
+    }
+    layer
+}
+
+/// Puts a text at a path; what follows the path of a map is a name in it.
+fn put(layer: &mut Layer, path: &str, origin: &Origin, text: &str, report: &mut Report) {
+    let maps = KEYS.iter().filter(|key| matches!(key.form, Form::Map));
+    let entry =
+        |key: &str| path.strip_prefix(key)?.strip_prefix('.').map(|name| name.trim_matches(['"', '\'']));
+    match maps.into_iter().find_map(|key| Some((key, entry(key.path)?))) {
+        Some((key, name)) => {
+            layer.put_entries(key, "", Map::from([(name.to_owned(), origin.value(text))]), report);
+        }
+        None => layer.put(path, origin.value(text), report),
+    }
+}
+
+/// `kafka__properties__ssl_key_password_file` is `kafka.properties.ssl.key.password_file`, since names of properties
 /// have dots, which variables cannot have, and no underscores.
-fn environment_path(name: &str) -> Vec<String> {
-    let mut words = name.split("__").map(str::to_owned);
-    let mut path: Vec<String> = words.by_ref().take(2).collect();
-    let Some(first) = words.next() else { return path };
-    let rest = words.fold(first, |rest, word| format!("{rest}.{word}"));
-    if is_map(&path) {
-        let (stem, suffix) = ["_file", "_env"]
-            .into_iter()
-            .find_map(|suffix| Some((rest.strip_suffix(suffix)?, suffix)))
-            .filter(|_| path[0] == "kafka")
-            .unwrap_or((&rest, ""));
-        path.push(format!("{}{suffix}", stem.replace('_', ".")));
-    } else {
-        path.push(rest);
+fn variable_path(name: &str) -> String {
+    let path = name.replace("__", ".");
+    for map in ["topics.settings.", "kafka.properties."] {
+        if let Some(name) = path.strip_prefix(map) {
+            let way =
+                ["_file", "_env"].into_iter().find(|way| map.starts_with("kafka") && name.ends_with(way));
+            let way = way.unwrap_or_default();
+            let stem = name.strip_suffix(way).unwrap_or(name);
+            return format!("{map}{}{way}", stem.replace('_', "."));
+        }
     }
     path
 }
@@ -66,43 +88,18 @@ fn meant(name: &str) -> Option<String> {
     Some(format!("two underscores part section and key: did you mean {variable}?"))
 }
 
-fn is_map(path: &[String]) -> bool {
-    key(&path.join(".")).is_some_and(|key| matches!(key.form, Form::Map))
-}
-
-/// The tree of the `--set` flags, given as key and text.
-pub(super) fn flags(overrides: &[(String, String)]) -> Table {
-    let mut table = Table::default();
-    for (name, text) in overrides {
-        let origin = Origin::Flag { key: name.clone() };
-        table.set_path(&flag_path(name), &origin, text.clone());
-    }
-    table
-}
-
-fn flag_path(name: &str) -> Vec<String> {
-    let mut path: Vec<String> = name.splitn(3, '.').map(|word| word.trim().to_owned()).collect();
-    if let Some(last) = path.get_mut(2) {
-        *last = last.trim_matches(['"', '\'']).to_owned();
-    }
-    path
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn properties_get_their_dots_back() {
-        assert_eq!(
-            environment_path("kafka__properties__ssl_key_password_file"),
-            ["kafka", "properties", "ssl.key.password_file"]
-        );
-        assert_eq!(
-            environment_path("topics__settings__retention_ms"),
-            ["topics", "settings", "retention.ms"]
-        );
-        assert_eq!(environment_path("source__password_file"), ["source", "password_file"]);
-        assert_eq!(flag_path("kafka.properties.\"linger.ms\""), ["kafka", "properties", "linger.ms"]);
+        for (name, path) in [
+            ("kafka__properties__ssl_key_password_file", "kafka.properties.ssl.key.password_file"),
+            ("topics__settings__retention_ms", "topics.settings.retention.ms"),
+            ("source__password_file", "source.password_file"),
+        ] {
+            assert_eq!(variable_path(name), path);
+        }
     }
 }

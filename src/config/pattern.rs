@@ -65,13 +65,11 @@ impl<const N: usize> Pattern<N> {
         let parts = text.splitn(N, '.').map(glob).collect::<Result<Vec<_>, _>>().map_err(|error| {
             Error::new(Kind::Config, format!("the pattern {text:?} is too large")).with_source(error)
         })?;
-        match parts.try_into() {
-            Ok(parts) => Ok(Self { text: text.to_owned(), parts }),
-            Err(_) => {
-                let detail = format!("the pattern {text:?} has fewer than {N} parts with dots between them");
-                Err(Error::new(Kind::Config, detail))
-            }
-        }
+        let parts = parts.try_into().map_err(|_| {
+            let detail = format!("the pattern {text:?} has fewer than {N} parts with dots between them");
+            Error::new(Kind::Config, detail)
+        })?;
+        Ok(Self { text: text.to_owned(), parts })
     }
 
     fn matches(&self, names: [&str; N]) -> bool {

@@ -1,5 +1,6 @@
 //! The configuration as text: all defaults, what is in force, and the JSON Schema, each made from the table of keys.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde_json::{Map, Value as Json, json};
@@ -10,8 +11,7 @@ use super::librdkafka::is_secret;
 use super::model::{Config, SslMode};
 use super::report::{REDACTED, redact_urls};
 use super::settings::{Setting, Settings};
-use super::tree::quote;
-use super::typed::Typed;
+use super::typed::{Typed, quote};
 use super::units::{format_duration, format_size};
 
 /// Every key with its default, as TOML. Keys without a fixed default have an empty text, which is the same as leaving
@@ -33,9 +33,19 @@ pub fn show(loaded: &Loaded) -> String {
             return Ok(());
         }
         let value = value_toml(key, setting);
-        writeln!(text, "{} = {value} # {}", split(key.path).1, setting.origin)
+        writeln!(text, "{} = {value} # {}", split(key.path).1, origins(setting))
     });
     text
+}
+
+/// Where the value comes from; the entries of a map may come from several places.
+fn origins(setting: &Setting) -> String {
+    let Typed::Map(entries) = &setting.value else { return setting.origin.to_string() };
+    let origins: BTreeSet<_> = entries.values().map(|entry| &entry.origin).collect();
+    if origins.is_empty() {
+        return setting.origin.to_string();
+    }
+    origins.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Writes the top-level keys and then each section with its heading.
@@ -67,7 +77,7 @@ fn value_toml(key: &Key, setting: &Setting) -> String {
             let entries: Vec<String> = entries.collect();
             if entries.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", entries.join(", ")) }
         }
-        (value, _) => redact_urls(&value.to_tree().to_string()),
+        (value, _) => redact_urls(&value.to_string()),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::tree::{Origin, Value};
+use super::origin::Origin;
 use crate::error::{Error, Kind, Result};
 
 /// What stands in for a secret.
@@ -32,20 +32,10 @@ impl Mistake {
         Self { origin, subject: key.to_owned(), reason: reason.into(), fix: fix.into() }
     }
 
-    /// Files first, by line; what is missing last.
-    fn place(&self) -> (u8, &str, usize) {
-        match &self.origin {
-            Some(Origin::File { path, line }) => (0, path, *line),
-            Some(Origin::Environment { variable }) => (1, variable, 0),
-            Some(Origin::Flag { key }) => (2, key, 0),
-            Some(Origin::Default) | None => (3, "", 0),
-        }
-    }
-
-    /// Adds the value; the caller knows that it is no secret.
-    pub(super) fn with_value(mut self, value: &Value) -> Self {
+    /// Adds the value as TOML; the caller knows that it is no secret.
+    pub(super) fn with_value(mut self, value: &str) -> Self {
         const LONGEST: usize = 120;
-        let mut shown = redact_urls(&value.to_string());
+        let mut shown = redact_urls(value);
         if let Some((end, _)) = shown.char_indices().nth(LONGEST) {
             shown.truncate(end);
             shown.push('…');
@@ -98,6 +88,12 @@ impl Report {
         }
     }
 
+    pub(super) fn extend(&mut self, mistakes: Vec<Mistake>) {
+        for mistake in mistakes {
+            self.add(mistake);
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.mistakes.len()
     }
@@ -107,7 +103,13 @@ impl Report {
         if self.mistakes.is_empty() {
             return Ok(self);
         }
-        self.mistakes.sort_by(|a, b| a.place().cmp(&b.place()));
+        // Files first, by line; what is missing last, in the order of the sections.
+        self.mistakes.sort_by_cached_key(|mistake| {
+            mistake
+                .origin
+                .clone()
+                .map_or((Origin::Default, String::new()), |origin| (origin, mistake.subject.clone()))
+        });
         let count = self.mistakes.len();
         let mut text = format!("{count} mistake{} in the configuration", if count == 1 { "" } else { "s" });
         for mistake in &self.mistakes {

@@ -5,9 +5,10 @@ use std::io::Read;
 
 use secrecy::SecretString;
 
+use super::origin::Origin;
 use super::report::{Mistake, Report};
 use super::settings::Settings;
-use super::tree::Origin;
+use super::typed::quote;
 
 /// Longer files are surely not a secret.
 const MAX_SECRET_BYTES: u64 = 64 * 1024;
@@ -81,9 +82,7 @@ impl Given<'_> {
         let mistake = Mistake::about_key(Some(self.origin), &self.key, reason, fix);
         match self.way {
             Way::Plain => mistake.with_secret(),
-            Way::File | Way::Environment => {
-                mistake.with_value(&super::tree::Value::Text(self.text.to_owned()))
-            }
+            Way::File | Way::Environment => mistake.with_value(&quote(self.text)),
         }
     }
 

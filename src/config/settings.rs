@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::keys::{Form, KEYS, Key, UNSET, key};
+use config::{Map, Value, ValueKind};
+
+use super::keys::{Form, KEYS, Key, key, split};
+use super::layer::Layer;
+use super::origin::Origin;
 use super::report::{Mistake, Report};
-use super::tree::{Node, Origin, Value};
 use super::typed::{Entry, Typed, mistake, typed, typed_map};
 
 /// Every key's value.
@@ -22,28 +25,33 @@ pub(super) struct Setting {
 }
 
 impl Settings {
-    /// As if nothing had been said.
-    pub(super) fn defaults() -> Self {
-        Self(KEYS.iter().map(|key| (key.path, Setting::default_of(key))).collect())
-    }
-
-    /// Takes what was said for `key`; a mistake leaves the default in force, so that the later checks go on.
-    pub(super) fn take(&mut self, key: &'static Key, node: &Node, report: &mut Report) {
-        let result = match key.form {
-            Form::Map => typed_map(key, node),
-            _ => typed(key, node).map_err(|wrong| vec![mistake(key.path, key, node, wrong)]),
-        };
-        let Some(setting) = self.0.get_mut(key.path) else { return };
-        setting.origin = node.origin.clone();
-        match result {
-            Ok(value) => setting.value = value,
-            Err(mistakes) => {
-                setting.mistaken = true;
-                for mistake in mistakes {
-                    report.add(mistake);
+    /// Takes the value of every key from the merged layers; a mistake leaves the default in force, so that the later
+    /// checks go on.
+    pub(super) fn of(merged: &Map<String, Value>, defaults: &Layer, report: &mut Report) -> Self {
+        let setting = |key: &'static Key| {
+            // Every key but an empty map has a default.
+            let Some(value) = at(merged, key.path) else {
+                let value = Typed::Map(BTreeMap::new());
+                return (key.path, Setting { origin: Origin::Default, value, mistaken: false });
+            };
+            let mut origin = Origin::of(value);
+            let result = match &value.kind {
+                ValueKind::Table(table) => {
+                    // A merged table is nobody's; its entries have their own origins.
+                    origin = table.values().map(Origin::of).max().unwrap_or(Origin::Default);
+                    typed_map(key, table)
                 }
-            }
-        }
+                _ => typed(key, value).map_err(|wrong| vec![mistake(key.path, key, value, wrong)]),
+            };
+            let mistaken = result.is_err();
+            let value = result.unwrap_or_else(|mistakes| {
+                report.extend(mistakes);
+                let default = defaults.get(key.path).and_then(|value| typed(key, value).ok());
+                default.unwrap_or(Typed::Unset)
+            });
+            (key.path, Setting { origin, value, mistaken })
+        };
+        Self(KEYS.iter().map(setting).collect())
     }
 
     /// All keys with their settings.
@@ -83,13 +91,12 @@ impl Settings {
     pub(super) fn adopt(&mut self, path: &'static str, text: String, from: &str, report: &mut Report) {
         let Some(key) = key(path) else { return };
         let Some(origin) = self.origin(from).cloned() else { return };
-        let node = Node { origin: origin.clone(), value: Value::Text(text) };
         // The text is bare: a port in a URL is a number.
-        let bare = Node { origin: Origin::Flag { key: from.to_owned() }, value: node.value.clone() };
+        let bare = Origin::Flag { key: from.to_owned() }.value(text.clone());
         let value = match typed(key, &bare) {
             Ok(value) => value,
             Err(wrong) => {
-                report.add(mistake(&format!("{from} → {path}"), key, &node, wrong));
+                report.add(mistake(&format!("{from} → {path}"), key, &origin.value(text), wrong));
                 return self.mark_mistaken(path);
             }
         };
@@ -163,36 +170,17 @@ impl Settings {
         match key(path).map(|key| key.form) {
             Some(Form::Secret) => mistake.with_secret(),
             _ if setting.value == Typed::Unset => mistake,
-            _ => mistake.with_value(&setting.value.to_tree()),
+            _ => mistake.with_value(&setting.value.to_string()),
         }
     }
 }
 
-impl Setting {
-    fn default_of(key: &Key) -> Self {
-        let value = match key.form {
-            _ if key.default == UNSET => Typed::Unset,
-            Form::Map => Typed::Map(BTreeMap::new()),
-            _ => default_node(key).and_then(|node| typed(key, &node).ok()).unwrap_or(Typed::Unset),
-        };
-        Self { origin: Origin::Default, value, mistaken: false }
+fn at<'a>(merged: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    match split(path) {
+        ("", name) => merged.get(name),
+        (section, name) => match &merged.get(section)?.kind {
+            ValueKind::Table(entries) => entries.get(name),
+            _ => None,
+        },
     }
-}
-
-/// The default as if a file had said it.
-fn default_node(key: &Key) -> Option<Node> {
-    let value = match toml::de::DeValue::parse(key.default).ok()?.get_ref() {
-        toml::de::DeValue::String(text) => Value::Text(text.to_string()),
-        toml::de::DeValue::Boolean(truth) => Value::Bool(*truth),
-        toml::de::DeValue::Integer(number) => Value::Integer(number.as_str().parse().ok()?),
-        toml::de::DeValue::Array(items) => Value::List(
-            items
-                .iter()
-                .filter_map(|item| item.get_ref().as_str())
-                .map(|text| Node { origin: Origin::Default, value: Value::Text(text.to_owned()) })
-                .collect(),
-        ),
-        _ => return None,
-    };
-    Some(Node { origin: Origin::Default, value })
 }

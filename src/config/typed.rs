@@ -1,12 +1,15 @@
-//! From a value of the tree to the type of its key. Files bring types of their own, and those must fit; variables and flags
+//! From a value to the type of its key. Files bring types of their own, and those must fit; variables and flags
 //! bring bare text, which is read as the key's type.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
+use config::{Map, Value, ValueKind};
+
 use super::keys::{Form, Key};
+use super::origin::Origin;
 use super::report::{Mistake, closest};
-use super::tree::{Node, Origin, Table, Value};
 use super::units;
 
 /// A value of the type of its key.
@@ -30,26 +33,20 @@ pub(super) struct Entry {
     pub(super) text: String,
 }
 
-impl Typed {
-    /// As a file would say it.
-    pub(super) fn to_tree(&self) -> Value {
-        let node = |value| Node { origin: Origin::Default, value };
+/// As a TOML file would say it; maps are written by whoever knows which of their entries are secret.
+impl fmt::Display for Typed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unset => Value::Text(String::new()),
-            Self::Text(text) => Value::Text(text.clone()),
-            Self::Bool(truth) => Value::Bool(*truth),
-            Self::Integer(number) => Value::Integer(*number),
-            Self::Duration(duration) => Value::Text(units::format_duration(*duration)),
-            Self::Size(bytes) => Value::Text(units::format_size(*bytes)),
+            Self::Unset | Self::Map(_) => Ok(()),
+            Self::Text(text) => f.write_str(&quote(text)),
+            Self::Bool(truth) => write!(f, "{truth}"),
+            Self::Integer(number) => write!(f, "{number}"),
+            Self::Duration(duration) => f.write_str(&quote(&units::format_duration(*duration))),
+            Self::Size(bytes) => f.write_str(&quote(&units::format_size(*bytes))),
             Self::List(items) => {
-                Value::List(items.iter().map(|item| node(Value::Text(item.clone()))).collect())
+                let items: Vec<String> = items.iter().map(|item| quote(item)).collect();
+                write!(f, "[{}]", items.join(", "))
             }
-            Self::Map(entries) => Value::Table(Table(
-                entries
-                    .iter()
-                    .map(|(name, entry)| (name.clone(), node(Value::Text(entry.text.clone()))))
-                    .collect(),
-            )),
         }
     }
 }
@@ -64,51 +61,70 @@ fn wrong<T>(reason: impl Into<String>, fix: impl Into<String>) -> Result<T, Wron
     Err(Wrong { reason: reason.into(), fix: fix.into() })
 }
 
-/// A value of the wrong type, or out of bounds.
-pub(super) fn mistake(path: &str, key: &Key, node: &Node, wrong: Wrong) -> Mistake {
-    let mistake = Mistake::about_key(Some(&node.origin), path, wrong.reason, wrong.fix);
-    match key.form {
-        Form::Secret => mistake.with_secret(),
-        _ => mistake.with_value(&node.value),
+impl Wrong {
+    /// The mistake without the value.
+    pub(super) fn about(self, key: &Key, origin: &Origin) -> Mistake {
+        Mistake::about_key(Some(origin), key.path, self.reason, self.fix)
     }
 }
 
-/// The value of `node` as `key` takes it.
-pub(super) fn typed(key: &Key, node: &Node) -> Result<Typed, Wrong> {
-    let empty = match &node.value {
-        Value::Null => true,
-        Value::Text(text) => text.is_empty(),
+/// A value of the wrong type, or out of bounds.
+pub(super) fn mistake(path: &str, key: &Key, value: &Value, wrong: Wrong) -> Mistake {
+    let mistake = Mistake::about_key(Some(&Origin::of(value)), path, wrong.reason, wrong.fix);
+    match key.form {
+        Form::Secret => mistake.with_secret(),
+        _ => mistake.with_value(&to_toml(&value.kind)),
+    }
+}
+
+/// The value as `key` takes it.
+pub(super) fn typed(key: &Key, value: &Value) -> Result<Typed, Wrong> {
+    let empty = match &value.kind {
+        ValueKind::Nil => true,
+        ValueKind::String(text) => text.is_empty(),
         _ => false,
     };
     if empty && key.may_be_empty() {
         return Ok(Typed::Unset);
     }
-    let bare = node.origin.is_bare_text();
-    match (key.form, &node.value) {
-        (Form::Text | Form::Secret, Value::Text(text)) => Ok(Typed::Text(text.clone())),
-        (Form::Bool, Value::Bool(truth)) => Ok(Typed::Bool(*truth)),
-        (Form::Bool, Value::Text(text)) if bare => match text.trim().to_ascii_lowercase().as_str() {
-            "true" | "yes" | "on" | "1" => Ok(Typed::Bool(true)),
-            "false" | "no" | "off" | "0" => Ok(Typed::Bool(false)),
-            _ => wrong("is neither true nor false", "write true or false"),
+    let bare = Origin::of(value).is_bare_text();
+    match (key.form, &value.kind) {
+        (Form::Text | Form::Secret, ValueKind::String(text)) => Ok(Typed::Text(text.clone())),
+        (Form::Bool, ValueKind::Boolean(truth)) => Ok(Typed::Bool(*truth)),
+        (Form::Bool, ValueKind::String(_)) if bare => match value.clone().into_bool() {
+            Ok(truth) => Ok(Typed::Bool(truth)),
+            Err(_) => wrong("is neither true nor false", "write true or false"),
         },
-        (Form::Integer(min, max), Value::Integer(number)) => integer(*number, min, max),
-        (Form::Integer(min, max), Value::Text(text)) if bare => match text.trim().parse() {
-            Ok(number) => integer(number, min, max),
+        (Form::Integer(min, max), ValueKind::I64(number)) => integer(*number, min, max),
+        (Form::Integer(min, max), ValueKind::String(text)) => match text.trim().parse() {
+            Ok(number) if bare => integer(number, min, max),
+            Ok(_) => Err(mismatch(key.form, "is a text", None)),
             Err(_) => wrong("is not a whole number", format!("write a whole number from {min} to {max}")),
         },
-        (Form::Duration(min, max), Value::Text(text)) => duration(text, min, max),
-        (Form::Duration(min, max), Value::Integer(number)) => duration(&number.to_string(), min, max),
-        (Form::Size(min, max), Value::Text(text)) => size(text, min, max),
-        (Form::Size(min, max), Value::Integer(number)) => size(&number.to_string(), min, max),
-        (Form::Choice(now, later), Value::Text(text)) => choice(text, now, later),
-        (Form::Choice(now, later), Value::Bool(truth)) if now.contains(&"true") => {
+        (Form::Duration(min, max), ValueKind::String(text)) => duration(text, min, max),
+        (Form::Duration(min, max), ValueKind::I64(number)) => duration(&number.to_string(), min, max),
+        (Form::Size(min, max), ValueKind::String(text)) => size(text, min, max),
+        (Form::Size(min, max), ValueKind::I64(number)) => size(&number.to_string(), min, max),
+        (Form::Choice(now, later), ValueKind::String(text)) => choice(text, now, later),
+        (Form::Choice(now, later), ValueKind::Boolean(truth)) if now.contains(&"true") => {
             choice(if *truth { "true" } else { "false" }, now, later)
         }
-        (Form::List, Value::List(items)) => texts(items),
-        (Form::List, Value::Text(text)) if bare => bare_list(text),
-        (form, value) => wrong(format!("is {}, not {}", value.type_name(), name_of(form)), example(form)),
+        (Form::List, ValueKind::Array(items)) => texts(items),
+        (Form::List, ValueKind::String(text)) if bare => bare_list(text),
+        (form, kind) => Err(mismatch(form, &format!("is {}", type_name(kind)), Some(kind))),
     }
+}
+
+/// A value of a type that the key does not take.
+pub(super) fn mismatch(form: Form, is: &str, value: Option<&ValueKind>) -> Wrong {
+    let fix = match (form, value) {
+        (Form::List, Some(ValueKind::String(text))) if !text.contains("://") => {
+            let items: Vec<String> = text.split(',').map(|item| quote(item.trim())).collect();
+            format!("write [{}]", items.join(", "))
+        }
+        _ => example(form),
+    };
+    Wrong { reason: format!("{is}, not {}", name_of(form)), fix }
 }
 
 fn integer(number: i64, min: i64, max: i64) -> Result<Typed, Wrong> {
@@ -154,13 +170,13 @@ fn choice(text: &str, now: &[&str], later: &[&str]) -> Result<Typed, Wrong> {
     }
 }
 
-fn texts(items: &[Node]) -> Result<Typed, Wrong> {
+fn texts(items: &[Value]) -> Result<Typed, Wrong> {
     let mut result = Vec::with_capacity(items.len());
     for item in items {
-        match &item.value {
-            Value::Text(text) => result.push(text.clone()),
+        match &item.kind {
+            ValueKind::String(text) => result.push(text.clone()),
             other => {
-                let reason = format!("holds {} where a text belongs", other.type_name());
+                let reason = format!("holds {} where a text belongs", type_name(other));
                 return wrong(reason, "write a list of texts: [\"a\", \"b\"]");
             }
         }
@@ -185,51 +201,57 @@ fn bare_list(text: &str) -> Result<Typed, Wrong> {
     ))
 }
 
-/// The entries of a map.
-pub(super) fn typed_map(key: &Key, node: &Node) -> Result<Typed, Vec<Mistake>> {
+/// The entries of a map, or all that is wrong with them.
+pub(super) fn typed_map(key: &Key, table: &Map<String, Value>) -> Result<Typed, Vec<Mistake>> {
     let mut entries = BTreeMap::new();
     let mut mistakes = Vec::new();
-    match &node.value {
-        Value::Table(table) => flatten("", table, &mut |name, node| match scalar(&node.value) {
-            Some(text) => {
-                entries.insert(name.to_owned(), Entry { origin: node.origin.clone(), text });
-            }
-            None => mistakes.push(Mistake::about_key(
-                Some(&node.origin),
+    for (name, value) in table {
+        let origin = Origin::of(value);
+        match &value.kind {
+            ValueKind::Nil | ValueKind::Array(_) | ValueKind::Table(_) => mistakes.push(Mistake::about_key(
+                Some(&origin),
                 &format!("{}.\"{name}\"", key.path),
-                format!("is {}, not a text, number or truth", node.value.type_name()),
+                format!("is {}, not a text, number or truth", type_name(&value.kind)),
                 "write one value, as a text",
             )),
-        }),
-        Value::Null => {}
-        other => mistakes.push(Mistake::about_key(
-            Some(&node.origin),
-            key.path,
-            format!("is {}, not a table", other.type_name()),
-            format!("write [{}] and its names below", key.path),
-        )),
+            scalar => {
+                entries.insert(name.clone(), Entry { origin, text: scalar.to_string() });
+            }
+        }
     }
     if mistakes.is_empty() { Ok(Typed::Map(entries)) } else { Err(mistakes) }
 }
 
-/// `compression.type = "lz4"` without quotes nests tables in TOML; the name that was meant has the dots.
-fn flatten(prefix: &str, table: &Table, visit: &mut impl FnMut(&str, &Node)) {
-    for (name, node) in &table.0 {
-        let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-        match &node.value {
-            Value::Table(table) => flatten(&name, table, visit),
-            _ => visit(&name, node),
-        }
+/// The type as a person calls it.
+pub(super) fn type_name(kind: &ValueKind) -> &'static str {
+    match kind {
+        ValueKind::Nil => "nothing",
+        ValueKind::Boolean(_) => "true or false",
+        ValueKind::I64(_) | ValueKind::I128(_) | ValueKind::U64(_) | ValueKind::U128(_) => "a whole number",
+        ValueKind::Float(_) => "a number",
+        ValueKind::String(_) => "a text",
+        ValueKind::Array(_) => "a list",
+        ValueKind::Table(_) => "a table",
     }
 }
 
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::Text(text) | Value::Float(text) => Some(text.clone()),
-        Value::Bool(truth) => Some(truth.to_string()),
-        Value::Integer(number) => Some(number.to_string()),
-        Value::Null | Value::List(_) | Value::Table(_) => None,
+/// As a TOML file would say it.
+fn to_toml(kind: &ValueKind) -> String {
+    match kind {
+        ValueKind::Nil => "null".to_owned(),
+        ValueKind::String(text) => quote(text),
+        ValueKind::Array(items) => {
+            let items: Vec<String> = items.iter().map(|item| to_toml(&item.kind)).collect();
+            format!("[{}]", items.join(", "))
+        }
+        ValueKind::Table(_) => "{…}".to_owned(),
+        other => other.to_string(),
     }
+}
+
+/// A text as a TOML basic string.
+pub(super) fn quote(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
 }
 
 fn name_of(form: Form) -> &'static str {

@@ -1,6 +1,8 @@
 //! `source.url`: a connection URI as libpq defines it (PostgreSQL manual, 34.1.1.2), taken apart into the keys that say
 //! the same. It is no WHATWG URL: the host may be empty or a percent-encoded path, and parameters may repeat the parts.
 
+use percent_encoding::percent_decode_str;
+
 use super::report::closest;
 
 /// Parameters of the URI and the keys that they stand for.
@@ -85,47 +87,31 @@ fn add_parameter(pair: &str, parts: &mut Vec<(&'static str, String)>) -> Result<
 }
 
 fn split_port(host: &str) -> Result<(&str, &str), Wrong> {
-    let Some(address) = host.strip_prefix('[') else {
-        return match host.split_once(':') {
-            Some((_, port)) if port.contains(':') => {
-                Err(wrong("has colons in the host", "put an IPv6 address in brackets: [::1]:5432"))
-            }
-            Some((host, port)) => Ok((host, port)),
-            None => Ok((host, "")),
-        };
-    };
-    let (address, port) = address
-        .split_once(']')
-        .ok_or_else(|| wrong("has an opening bracket and no closing one", "write [::1]:5432"))?;
-    match port {
-        "" => Ok((address, "")),
-        _ => match port.strip_prefix(':') {
+    let brackets = || wrong("has an IPv6 address that is not whole", "write [::1]:5432");
+    if let Some(address) = host.strip_prefix('[') {
+        let (address, port) = address.split_once(']').ok_or_else(brackets)?;
+        return match port.strip_prefix(':') {
             Some(port) => Ok((address, port)),
-            None => Err(wrong("has something other than a port after the bracket", "write [::1]:5432")),
-        },
+            None if port.is_empty() => Ok((address, "")),
+            None => Err(brackets()),
+        };
+    }
+    match host.split_once(':') {
+        Some((_, port)) if port.contains(':') => {
+            Err(wrong("has colons in the host", "put an IPv6 address in brackets: [::1]:5432"))
+        }
+        Some(parts) => Ok(parts),
+        None => Ok((host, "")),
     }
 }
 
 fn decode(text: &str) -> Result<String, Wrong> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        if *first != b'%' {
-            bytes.push(*first);
-            continue;
-        }
-        let hex = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
-        match rest {
-            [high, low, tail @ ..] if hex(*high).is_some() && hex(*low).is_some() => {
-                bytes.push(hex(*high).unwrap_or_default() << 4 | hex(*low).unwrap_or_default());
-                rest = tail;
-            }
-            _ => return Err(wrong("has a % without two hexadecimal digits", "write a percent sign as %25")),
-        }
+    let hex = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    if !text.split('%').skip(1).all(hex) {
+        return Err(wrong("has a % without two hexadecimal digits", "write a percent sign as %25"));
     }
-    match String::from_utf8(bytes) {
-        Ok(text) if !text.contains('\0') => Ok(text),
+    match percent_decode_str(text).decode_utf8() {
+        Ok(text) if !text.contains('\0') => Ok(text.into_owned()),
         _ => Err(wrong("does not decode to UTF-8 text", "percent-encode the bytes of the UTF-8 form")),
     }
 }

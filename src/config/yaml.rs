@@ -1,28 +1,29 @@
-//! YAML into a [`Table`]: the events of the parser, one at a time, onto a stack of open lists and maps. Nothing recurses,
+//! YAML into values with their lines: the events of the parser, one at a time, onto a stack of open lists and maps. Nothing recurses,
 //! so depth is a count that is checked and not a stack that overflows. Of several documents the first counts, and
 //! aliases are refused: no configuration needs them, and they can grow without bound.
 
-use std::sync::Arc;
-
+use config::{Map, Value, ValueKind};
 use yaml_rust2::Yaml;
 use yaml_rust2::parser::{Event, Parser};
 use yaml_rust2::scanner::TScalarStyle;
 
+use super::file::float;
+use super::origin::Origin;
 use super::report::{Mistake, Report};
-use super::tree::{Node, Origin, Table, Value};
+use super::typed::type_name;
 
 /// The deepest key of the configuration is three levels down.
 const MAX_DEPTH: usize = 16;
 
 /// A list or map whose end has not come yet.
 enum Open {
-    List(Origin, Vec<Node>),
-    Map(Origin, Table, Option<(String, Origin)>),
+    List(Origin, Vec<Value>),
+    Table(Origin, Map<String, Value>, Option<(String, Origin)>),
 }
 
 /// Parses the text of the file `name`.
-pub(super) fn parse(name: &Arc<str>, text: &str, report: &mut Report) -> Table {
-    let origin = |line: usize| Origin::File { path: Arc::clone(name), line: line.max(1) };
+pub(super) fn parse(name: &str, text: &str, report: &mut Report) -> Map<String, Value> {
+    let origin = |line: usize| Origin::File { path: name.to_owned(), line: line.max(1) };
     let mut parser = Parser::new_from_str(text);
     let mut open: Vec<Open> = Vec::new();
     loop {
@@ -34,35 +35,35 @@ pub(super) fn parse(name: &Arc<str>, text: &str, report: &mut Report) -> Table {
                 return unwind(open);
             }
         };
-        let origin = origin(marker.line());
+        let here = origin(marker.line());
         let done = match event {
-            Event::Scalar(text, style, _, _) => place(&mut open, origin, scalar(text, style), report),
+            Event::Scalar(text, style, _, _) => place(&mut open, here, scalar(text, style), report),
             Event::SequenceStart(..) => {
-                open.push(Open::List(origin, Vec::new()));
+                open.push(Open::List(here, Vec::new()));
                 None
             }
             Event::MappingStart(..) => {
-                open.push(Open::Map(origin, Table::default(), None));
+                open.push(Open::Table(here, Map::new(), None));
                 None
             }
             Event::SequenceEnd | Event::MappingEnd => match open.pop() {
-                Some(Open::List(origin, items)) => place(&mut open, origin, Value::List(items), report),
-                Some(Open::Map(origin, table, _)) => place(&mut open, origin, Value::Table(table), report),
+                Some(Open::List(origin, items)) => place(&mut open, origin, ValueKind::Array(items), report),
+                Some(Open::Table(origin, table, _)) => {
+                    place(&mut open, origin, ValueKind::Table(table), report)
+                }
                 None => None,
             },
             Event::Alias(_) => {
-                report.add(Mistake::syntax(origin.clone(), "aliases (*name) are not taken"));
-                place(&mut open, origin, Value::Null, report)
+                report.add(Mistake::syntax(here.clone(), "aliases (*name) are not taken"));
+                place(&mut open, here, ValueKind::Nil, report)
             }
-            Event::StreamEnd | Event::DocumentEnd => return Table::default(),
+            Event::StreamEnd | Event::DocumentEnd => return Map::new(),
             Event::Nothing | Event::StreamStart | Event::DocumentStart => None,
         };
         if open.len() > MAX_DEPTH {
-            report.add(Mistake::syntax(
-                Origin::File { path: Arc::clone(name), line: marker.line().max(1) },
-                format!("nested more than {MAX_DEPTH} levels deep"),
-            ));
-            return Table::default();
+            let reason = format!("nested more than {MAX_DEPTH} levels deep");
+            report.add(Mistake::syntax(origin(marker.line()), reason));
+            return Map::new();
         }
         if let Some(root) = done {
             return root_table(root, report);
@@ -71,57 +72,53 @@ pub(super) fn parse(name: &Arc<str>, text: &str, report: &mut Report) -> Table {
 }
 
 /// Puts a value into what is open, or returns it when nothing is: then it is the whole document.
-fn place(open: &mut [Open], origin: Origin, value: Value, report: &mut Report) -> Option<Node> {
+fn place(open: &mut [Open], origin: Origin, kind: ValueKind, report: &mut Report) -> Option<Value> {
     match open.last_mut() {
-        None => return Some(Node { origin, value }),
-        Some(Open::List(_, items)) => items.push(Node { origin, value }),
-        Some(Open::Map(_, table, pending)) => match pending.take() {
-            None => *pending = Some((key(&value), origin)),
-            Some((key, place)) if table.get(&key).is_some() => {
+        None => return Some(origin.value(kind)),
+        Some(Open::List(_, items)) => items.push(origin.value(kind)),
+        Some(Open::Table(_, table, pending)) => match pending.take() {
+            None => *pending = Some((kind.to_string(), origin)),
+            Some((key, place)) if table.contains_key(&key) => {
                 report.add(Mistake::syntax(place, format!("the key {key} is given twice in this file")));
             }
-            Some((key, place)) => table.0.push((key, Node { origin: place, value })),
+            Some((key, place)) => {
+                table.insert(key, place.value(kind));
+            }
         },
     }
     None
 }
 
-fn key(value: &Value) -> String {
-    match value {
-        Value::Text(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-fn scalar(text: String, style: TScalarStyle) -> Value {
+fn scalar(text: String, style: TScalarStyle) -> ValueKind {
     if style != TScalarStyle::Plain {
-        return Value::Text(text);
+        return ValueKind::String(text);
     }
     match Yaml::from_str(&text) {
-        Yaml::Null => Value::Null,
-        Yaml::Boolean(truth) => Value::Bool(truth),
-        Yaml::Integer(number) => Value::Integer(number),
-        Yaml::Real(number) => Value::Float(number),
-        _ => Value::Text(text),
+        Yaml::Null => ValueKind::Nil,
+        Yaml::Boolean(truth) => ValueKind::Boolean(truth),
+        Yaml::Integer(number) => ValueKind::I64(number),
+        Yaml::Real(number) => float(&number),
+        _ => ValueKind::String(text),
     }
 }
 
-fn root_table(root: Node, report: &mut Report) -> Table {
-    match root.value {
-        Value::Table(table) => table,
-        Value::Null => Table::default(),
+fn root_table(root: Value, report: &mut Report) -> Map<String, Value> {
+    let origin = Origin::of(&root);
+    match root.kind {
+        ValueKind::Table(table) => table,
+        ValueKind::Nil => Map::new(),
         other => {
-            let reason = format!("the file holds {} and no keys", other.type_name());
-            report.add(Mistake::syntax(root.origin, reason));
-            Table::default()
+            let reason = format!("the file holds {} and no keys", type_name(&other));
+            report.add(Mistake::syntax(origin, reason));
+            Map::new()
         }
     }
 }
 
 /// What had been read of the outermost map when the text ended in an error.
-fn unwind(open: Vec<Open>) -> Table {
+fn unwind(open: Vec<Open>) -> Map<String, Value> {
     match open.into_iter().next() {
-        Some(Open::Map(_, table, _)) => table,
-        _ => Table::default(),
+        Some(Open::Table(_, table, _)) => table,
+        _ => Map::new(),
     }
 }

@@ -85,18 +85,10 @@ impl Builder<'_> {
         let path = "kafka.brokers";
         let brokers = self.settings.list(path).to_vec();
         if brokers.is_empty() && required {
-            match self.settings.origin(path) {
-                Some(crate::config::tree::Origin::Default) | None => {
-                    self.report.add(crate::config::report::Mistake::about_key(
-                        None,
-                        path,
-                        "is required and missing",
-                        "kafka.brokers = [\"127.0.0.1:9092\"], or another sink.type",
-                    ));
-                }
-                // Given and wrong is reported already; given and empty is not.
-                Some(_) if self.settings.is_mistaken(path) => {}
-                Some(_) => self.wrong(path, "is empty", "name at least one broker as \"host:port\""),
+            if !self.settings.is_given(path) {
+                self.missing(path, "kafka.brokers = [\"127.0.0.1:9092\"], or another sink.type");
+            } else if !self.settings.is_mistaken(path) {
+                self.wrong(path, "is empty", "name at least one broker as \"host:port\"");
             }
         }
         for broker in &brokers {

@@ -13,7 +13,7 @@ use crate::config::librdkafka::{ALIASES, OWNED, is_secret, usual};
 use crate::config::report::Mistake;
 use crate::config::secret::{self, Given, Way};
 use crate::config::settings::Settings;
-use crate::config::tree::Value;
+use crate::config::typed::quote;
 
 const PATH: &str = "kafka.properties";
 
@@ -55,7 +55,7 @@ impl Builder<'_> {
                 }
                 Err((reason, fix)) => {
                     let mistake = Mistake::about_key(Some(origin), &key, reason, fix);
-                    let text = Value::Text(value.expose_secret().to_owned());
+                    let text = quote(value.expose_secret());
                     self.report.add(if shown { mistake.with_value(&text) } else { mistake.with_secret() });
                 }
             }
