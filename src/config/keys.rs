@@ -54,8 +54,9 @@ pub(super) const SECTIONS: [(&str, &str); 11] = [
 ];
 
 /// Names that other tools have for keys, with underscores for their dots, for suggestions.
-pub(super) const SYNONYMS: [(&str, &str); 22] = [
+pub(super) const SYNONYMS: [(&str, &str); 23] = [
     ("topic_prefix", "name"),
+    ("prefix", "name"),
     ("database_server_name", "name"),
     ("hostname", "source.host"),
     ("database_hostname", "source.host"),

@@ -64,28 +64,31 @@ impl Layer {
     /// Takes the value of the key at `path`, if there is such a key.
     pub(super) fn put(&mut self, path: &str, value: Value, report: &mut Report) {
         let origin = Origin::of(&value);
-        let Some(key) = key(path) else {
-            return report.add(match &value.kind {
-                ValueKind::Table(_) => unknown(path, &origin, "unknown section"),
-                kind if is_section(path) => no_section(path, &origin, kind),
-                _ => unknown(path, &origin, "unknown key"),
-            });
-        };
-        match (key.form, value.kind) {
-            (Form::Map, ValueKind::Table(table)) => self.put_entries(key, "", table, report),
-            (Form::Map, ValueKind::Nil) => {}
-            (Form::Map, kind) => report.add(Mistake::about_key(
+        match (key(path), value.kind) {
+            (Some(key @ Key { form: Form::Map, .. }), ValueKind::Table(table)) => {
+                self.put_entries(key, "", table, report);
+            }
+            (Some(Key { form: Form::Map, .. }), ValueKind::Nil) => {}
+            (Some(Key { form: Form::Map, .. }), kind) => report.add(Mistake::about_key(
                 Some(&origin),
                 path,
                 format!("is {}, not a table", typed::type_name(&kind)),
                 format!("write [{path}] and its names below, or --set {path}.name=value"),
             )),
-            (form, ValueKind::Table(_)) => {
-                report.add(typed::mismatch(form, "is a table", None).about(key, &origin));
+            // `slot.name = "x"` in [source]: no key has dots but those of its section.
+            (known, ValueKind::Table(table))
+                if !table.is_empty() && (known.is_some() || path.contains('.')) =>
+            {
+                for (name, value) in table {
+                    self.put(&format!("{path}.{name}"), value, report);
+                }
             }
-            (_, kind) => {
+            (_, ValueKind::Table(_)) => report.add(unknown(path, &origin, "unknown section")),
+            (Some(_), kind) => {
                 self.0.insert(path.to_owned(), origin.value(kind));
             }
+            (None, kind) if is_section(path) => report.add(no_section(path, &origin, &kind)),
+            (None, _) => report.add(unknown(path, &origin, "unknown key")),
         }
     }
 

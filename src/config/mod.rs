@@ -79,7 +79,10 @@ pub fn load(options: &LoadOptions) -> Result<Loaded> {
         report = report.into_result()?;
     }
     let config = build::build(&mut settings, &options.environment, &mut report);
-    report.into_result()?;
+    report.into_result().map_err(|error| match options.files.as_slice() {
+        [] => error.with_hint("no file was read: name one with --config FILE or in HEADWATER_CONFIG"),
+        _ => error,
+    })?;
     render::settle(&mut settings, &config);
     Ok(Loaded { config, settings })
 }

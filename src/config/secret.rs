@@ -89,8 +89,12 @@ impl Given<'_> {
     fn read(&self, variables: &BTreeMap<String, String>) -> Result<String, (String, &'static str)> {
         match self.way {
             Way::Plain => Ok(self.text.to_owned()),
-            Way::File => read_file(self.text)
-                .map_err(|reason| (reason, "check the path and that this user may read the file")),
+            Way::File => read_file(self.text).map_err(|reason| {
+                (
+                    reason,
+                    "check the path and that this user may read the file; without a password, remove the key",
+                )
+            }),
             Way::Environment => variables.get(self.text).filter(|text| !text.is_empty()).cloned().ok_or((
                 "the environment variable is not set, or empty".to_owned(),
                 "set it, or name another; the key takes the name of a variable, not the secret",

@@ -312,6 +312,46 @@ fn nothing_given_names_what_is_required() {
     "###);
 }
 
+#[test]
+fn names_of_other_tools_are_understood_and_refused() {
+    let report = Case::toml(
+        "topic.prefix = \"shop\"\n[source]\nslot.name = \"s\"\ndatabase.dbname = \"d\"\n[kafka]\nbootstrap.servers = \"k:9092\"\nbrokers = \"k:1,l:1\"\n",
+    )
+    .report();
+    for words in [
+        "toml:1: topic\n    unknown section\n    fix: did you mean topics?",
+        "toml:3: source.slot.name\n    unknown key\n    fix: did you mean source.slot?",
+        "toml:4: source.database.dbname\n    unknown key\n    fix: did you mean source.database?",
+        "toml:6: kafka.bootstrap.servers\n    unknown key\n    fix: did you mean kafka.brokers?",
+        "is a text, not a list of texts\n    fix: write [\"k:1\", \"l:1\"]",
+    ] {
+        assert!(report.contains(words), "{words}: {report}");
+    }
+    let flat = Case::new().file("a.yaml", "name: shop\nsource.url: postgres://u@h/d\n").report();
+    assert!(flat.contains("a.yaml:2: source.url\n    is one name with a dot in it"), "{flat}");
+}
+
+#[test]
+fn sections_and_maps_are_merged_from_all_layers() {
+    let case = Case::minimal()
+        .file("second.yaml", "source:\nkafka: {properties: {linger.ms: 7, client.rack: 1.10}}\n")
+        .file("third.toml", "[kafka.properties]\nlinger.ms = 8\n\"client.id\" = \"c\"\n")
+        .env("HEADWATER_KAFKA__PROPERTIES__CLIENT_ID", "00123");
+    let config = case.config();
+    assert_eq!(config.source.user, "app", "an empty section says nothing");
+    assert_eq!(property(&config, "linger.ms"), Some("8"));
+    assert_eq!(property(&config, "client.rack"), Some("1.10"), "as it was written");
+    assert_eq!(property(&config, "client.id"), Some("00123"));
+    let shown = show(&case.loaded());
+    assert!(shown.contains("second.yaml:2, "), "{shown}");
+    assert!(
+        shown.contains("third.toml:2, environment variable HEADWATER_KAFKA__PROPERTIES__CLIENT_ID"),
+        "{shown}"
+    );
+    let twice = Case::minimal().file("a.toml", "[kafka.properties]\na.b = 1\n\"a.b\" = 2\n").report();
+    assert!(twice.contains("kafka.properties.\"a.b\"\n    is given twice"), "{twice}");
+}
+
 /// One mistake of each kind, and what is said about them.
 const MISTAKEN: &str = include_str!("tests/mistaken.toml");
 const REPORT: &str = include_str!("tests/report.txt");

@@ -61,13 +61,6 @@ fn wrong<T>(reason: impl Into<String>, fix: impl Into<String>) -> Result<T, Wron
     Err(Wrong { reason: reason.into(), fix: fix.into() })
 }
 
-impl Wrong {
-    /// The mistake without the value.
-    pub(super) fn about(self, key: &Key, origin: &Origin) -> Mistake {
-        Mistake::about_key(Some(origin), key.path, self.reason, self.fix)
-    }
-}
-
 /// A value of the wrong type, or out of bounds.
 pub(super) fn mistake(path: &str, key: &Key, value: &Value, wrong: Wrong) -> Mistake {
     let mistake = Mistake::about_key(Some(&Origin::of(value)), path, wrong.reason, wrong.fix);
@@ -98,7 +91,7 @@ pub(super) fn typed(key: &Key, value: &Value) -> Result<Typed, Wrong> {
         (Form::Integer(min, max), ValueKind::I64(number)) => integer(*number, min, max),
         (Form::Integer(min, max), ValueKind::String(text)) => match text.trim().parse() {
             Ok(number) if bare => integer(number, min, max),
-            Ok(_) => Err(mismatch(key.form, "is a text", None)),
+            Ok(_) => Err(mismatch(key.form, &value.kind)),
             Err(_) => wrong("is not a whole number", format!("write a whole number from {min} to {max}")),
         },
         (Form::Duration(min, max), ValueKind::String(text)) => duration(text, min, max),
@@ -111,20 +104,20 @@ pub(super) fn typed(key: &Key, value: &Value) -> Result<Typed, Wrong> {
         }
         (Form::List, ValueKind::Array(items)) => texts(items),
         (Form::List, ValueKind::String(text)) if bare => bare_list(text),
-        (form, kind) => Err(mismatch(form, &format!("is {}", type_name(kind)), Some(kind))),
+        (form, kind) => Err(mismatch(form, kind)),
     }
 }
 
 /// A value of a type that the key does not take.
-pub(super) fn mismatch(form: Form, is: &str, value: Option<&ValueKind>) -> Wrong {
-    let fix = match (form, value) {
-        (Form::List, Some(ValueKind::String(text))) if !text.contains("://") => {
+fn mismatch(form: Form, kind: &ValueKind) -> Wrong {
+    let fix = match (form, kind) {
+        (Form::List, ValueKind::String(text)) if !text.contains("://") => {
             let items: Vec<String> = text.split(',').map(|item| quote(item.trim())).collect();
             format!("write [{}]", items.join(", "))
         }
         _ => example(form),
     };
-    Wrong { reason: format!("{is}, not {}", name_of(form)), fix }
+    Wrong { reason: format!("is {}, not {}", type_name(kind), name_of(form)), fix }
 }
 
 fn integer(number: i64, min: i64, max: i64) -> Result<Typed, Wrong> {

@@ -37,6 +37,11 @@ pub(super) fn parse(url: &str) -> Result<Vec<(&'static str, String)>, Wrong> {
     if host.contains(',') || query.split('&').any(|pair| pair.starts_with("host=") && pair.contains(',')) {
         return Err(wrong("names more than one host", "name the primary, or an address that moves with it"));
     }
+    if database.contains(['@', '/']) || query.contains('@') {
+        // The rest of a password would become the name of a database or parameter, and be shown.
+        let fix = "percent-encode what is special in its parts: @ as %40, / as %2F, : as %3A, ? as %3F";
+        return Err(wrong("has an @, or a second /, where only database and parameters can be", fix));
+    }
     let (user, password) = user.split_once(':').unwrap_or((user, ""));
     let (host, port) = split_port(host)?;
     let mut parts = Vec::new();
@@ -166,6 +171,8 @@ mod tests {
             ("postgres://u@h/d?host=i", "twice"),
             ("postgres://u:100%@h/d", "without two hexadecimal"),
             ("postgres://u@::1/d", "colons"),
+            ("postgres://u:p@ss/w@h/d", "where only database"),
+            ("postgres://u:p?w&x@h/d", "where only database"),
             ("postgres://u:%ff@h/d", "UTF-8"),
         ] {
             let (said, fix) = parse(url).unwrap_err();

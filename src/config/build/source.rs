@@ -175,10 +175,13 @@ impl Builder<'_> {
                 pattern.split('.').count() >= parts && pattern.split('.').all(|part| !part.is_empty());
             if !whole || pattern.trim() != pattern || pattern.contains('\0') {
                 let reason = format!("{pattern:?} is not a pattern of the form {shape}");
+                let word = !pattern.is_empty() && !pattern.contains(['.', '\0', ' ']);
+                let form =
+                    if word && parts == 2 { format!("\"public.{pattern}\"") } else { shape.to_owned() };
                 self.wrong(
                     path,
                     reason,
-                    format!("write {shape}; * stands for any text, ? for one character, within one name"),
+                    format!("write {form}; * stands for any text, ? for one character, within one name"),
                 );
             } else if pattern.contains(',') {
                 let reason = format!("{pattern:?} has a comma in it");
