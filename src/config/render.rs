@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
+use toml::de::ValueDeserializer;
 
 use super::Loaded;
 use super::keys::{Form, KEYS, Key, SECTIONS, split};
@@ -167,8 +169,5 @@ fn key_schema(key: &Key) -> Json {
 }
 
 fn default_json(key: &Key) -> Option<Json> {
-    match toml::from_str::<Map<String, Json>>(&format!("value = {}", key.default)) {
-        Ok(mut table) => table.remove("value"),
-        Err(_) => None,
-    }
+    Json::deserialize(ValueDeserializer::parse(key.default).ok()?).ok()
 }

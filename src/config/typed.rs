@@ -6,6 +6,8 @@ use std::fmt;
 use std::time::Duration;
 
 use config::{Map, Value, ValueKind};
+use serde::Deserialize;
+use toml::de::ValueDeserializer;
 
 use super::keys::{Form, Key};
 use super::origin::Origin;
@@ -180,14 +182,10 @@ fn texts(items: &[Value]) -> Result<Typed, Wrong> {
 /// A list from a variable or flag: a TOML list, or texts with commas between them.
 fn bare_list(text: &str) -> Result<Typed, Wrong> {
     if text.trim_start().starts_with('[') {
-        let parsed = toml::de::DeValue::parse(text.trim()).ok();
-        let items = parsed.as_ref().and_then(|value| value.get_ref().as_array());
-        let items: Option<Vec<String>> = items
-            .and_then(|items| items.iter().map(|item| Some(item.get_ref().as_str()?.to_owned())).collect());
-        return match items {
-            Some(items) => Ok(Typed::List(items)),
-            None => wrong("begins with [ and is not a list", "write a,b or [\"a\", \"b\"]"),
-        };
+        let items = ValueDeserializer::parse(text.trim()).and_then(Vec::<String>::deserialize);
+        return items
+            .map(Typed::List)
+            .or_else(|_| wrong("begins with [ and is not a list of texts", "write a,b or [\"a\", \"b\"]"));
     }
     Ok(Typed::List(
         text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect(),
