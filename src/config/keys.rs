@@ -178,7 +178,7 @@ pub(super) const KEYS: &[Key] = &[
     entry("kafka.delivery", Form::Choice(&["exactly_once", "at_least_once"], &[]), "\"exactly_once\"",
         "exactly_once: events and checkpoint in one Kafka transaction, for read_committed consumers. at_least_once: no transactions, lower latency, repeats after a crash."),
     entry("kafka.commit_interval", Form::Duration(MS, seconds(10)), "\"100ms\"",
-        "Longest time that a Kafka transaction stays open while changes flow; it is committed at once when the stream goes quiet. 1ms to 10s."),
+        "Longest time that a Kafka transaction stays open while changes flow; it is committed at once when the stream goes quiet. While the newest change is older than two seconds, five times as long. 1ms to 10s."),
     entry("kafka.commit_max_bytes", Form::Size(64 * KIB, 64 * GIB), "\"64MiB\"",
         "Bytes of records after which a Kafka transaction is committed, in the middle of a source transaction if need be."),
     entry("kafka.transactional_id", Form::Text, "\"{name}\"", "transactional.id of the producer; {name} may occur. Exactly one running process may use it."),
