@@ -209,7 +209,10 @@ fn open_sink(
     router: &Router,
 ) -> Result<(Box<dyn Sink>, Option<Position>)> {
     if config.sink != SinkConfig::Kafka {
-        let sink = LinesSink::open(config, control.bell())?;
+        let mut sink = LinesSink::open(config, control.bell())?;
+        for (topic, name) in router.names_from(0) {
+            sink.register_topic(topic, name)?;
+        }
         return Ok((Box::new(sink), checkpoint::file::read(config)?));
     }
     let mut sink = KafkaSink::open(config, budget.queue, control.bell())?;
