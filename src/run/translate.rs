@@ -167,6 +167,16 @@ impl Translator {
             let details = describe.table(relation.oid, &types)?;
             let find = |oid| describe.type_details(oid);
             let table = crate::event::resolve(relation, (slot, topic), details.as_ref(), find, &selected);
+            for column in table.columns.iter().filter(|column| column.selected && column.ty.schema.is_empty())
+            {
+                tracing::warn!(
+                    schema = table.schema,
+                    table = table.name,
+                    column = column.name,
+                    r#type = column.ty.name,
+                    "the type of the column is gone from the catalog: its values are written as text"
+                );
+            }
             for dropped in self.encoder.set_table(&table) {
                 tracing::warn!(
                     schema = table.schema,
