@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support::daemon::Builder;
-use crate::support::{ConsumedRecord, DEADLINE, Daemon, Db, Kafka, Postgres, wait_until};
+use crate::support::{ConsumedRecord, Daemon, Db, Kafka, Postgres};
 use compare::{Differences, Record};
 use script::Step;
 
@@ -115,7 +115,7 @@ fn differences(folder: &Path) -> Differences {
     let daemon = builder.start();
     let slot = format!("headwater_{name}");
     run(&db, &slot, &read("workload.sql"));
-    settle(&db, &slot);
+    db.wait_confirmed(&slot);
     let mut consumer = kafka.consumer(&name);
     // Another case's name may begin with this one's.
     let own = |record: &&ConsumedRecord| record.topic[name.len()..].starts_with(['.', '-']);
@@ -181,18 +181,10 @@ fn run(db: &Db, slot: &str, script: &str) {
         match step {
             Step::Statement(statement) if may_fail => drop(session.try_exec(&statement)),
             Step::Statement(statement) => session.exec(&statement),
-            Step::Settle => settle(db, slot),
+            Step::Settle => db.wait_confirmed(slot),
             Step::MayFail(may) => may_fail = may,
         }
     }
-}
-
-/// Waits until all that is in the log now is published.
-fn settle(db: &Db, slot: &str) {
-    let now = db.current_lsn();
-    let sql =
-        format!("select confirmed_flush_lsn >= '{now}' from pg_replication_slots where slot_name = '{slot}'");
-    wait_until(DEADLINE, "confirmation of the whole log", || db.value(&sql) == "t");
 }
 
 fn record(record: &ConsumedRecord) -> Record {

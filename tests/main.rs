@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod arrows;
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
 mod docs_links;
 #[cfg(test)]
 mod golden;

@@ -78,7 +78,7 @@ impl Record {
             facts.status = Some(text(&value["status"]));
             key["id"] = "masked".into();
             value["id"] = "masked".into();
-            facts.number(value, "ts_ms");
+            Facts::number(value, "ts_ms");
             // A set in the order of a hash map.
             if let Some(collections) = value["data_collections"].as_array_mut() {
                 collections.sort_by_key(|collection| text(&collection["data_collection"]));
@@ -95,14 +95,14 @@ impl Facts {
     }
 
     /// Masks a number, or leaves what is none to be compared.
-    fn number(&mut self, object: &mut Value, field: &str) -> Option<u64> {
+    fn number(object: &mut Value, field: &str) -> Option<u64> {
         let number = object.get(field)?.as_str()?.strip_prefix(NUMBER)?.parse().ok()?;
         object[field] = "a number".into();
         Some(number)
     }
 
     fn times(&mut self, object: &mut Value) -> Option<u64> {
-        let [ms, us, ns] = ["ts_ms", "ts_us", "ts_ns"].map(|field| self.number(object, field));
+        let [ms, us, ns] = ["ts_ms", "ts_us", "ts_ns"].map(|field| Self::number(object, field));
         let agree = us.is_none_or(|us| ms == Some(us / 1000) && ns.is_some_and(|ns| ns / 1000 == us));
         self.check(agree, "ts_ms, ts_us and ts_ns do not agree", &format!("{ms:?} {us:?} {ns:?}"));
         us
@@ -114,10 +114,10 @@ impl Facts {
         self.time = self.times(source).map(|us| us.to_string());
         self.check(source["version"].is_string(), "no version", "");
         source["version"] = "masked".into();
-        self.lsn = self.number(source, "lsn");
-        self.txid = self.number(source, "txId").map(|txid| txid.to_string());
-        self.number(source, "xmin");
-        self.number(source, "origin_lsn");
+        self.lsn = Self::number(source, "lsn");
+        self.txid = Self::number(source, "txId").map(|txid| txid.to_string());
+        Self::number(source, "xmin");
+        Self::number(source, "origin_lsn");
         let sequence = text(&source["sequence"]);
         match serde_json::from_str::<[Option<String>; 2]>(&sequence) {
             Ok([previous, lsn]) => {

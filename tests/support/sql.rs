@@ -139,6 +139,17 @@ impl Db {
         self.query(&sql).pop()?.swap_remove(0)
     }
 
+    /// Waits until a slot has confirmed all that is in the log now. A daemon does so only for what is durable; give it a
+    /// short `checkpoint.interval`.
+    #[track_caller]
+    pub(crate) fn wait_confirmed(&self, slot: &str) {
+        let now = self.current_lsn();
+        let sql = format!(
+            "select confirmed_flush_lsn >= '{now}' from pg_replication_slots where slot_name = '{slot}'"
+        );
+        wait_until(DEADLINE, "confirmation of the whole log", || self.value(&sql) == "t");
+    }
+
     #[track_caller]
     fn with_session<T>(&self, action: impl FnOnce(&Session) -> T) -> T {
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
