@@ -51,24 +51,74 @@ pub fn resolve(
     }
 }
 
-/// The catalog's key when the message has all its columns; for a table that is gone, its replica identity.
+/// The catalog's key when the message has all its columns, and does not say that the primary key was another one when
+/// the row was written; else the columns that the message flags.
 fn key_of(relation: &Relation, details: Option<&TableDetails>, columns: &[Column]) -> Vec<usize> {
+    let flagged: Vec<usize> =
+        columns.iter().enumerate().filter(|(_, column)| column.identity).map(|(index, _)| index).collect();
+    // With DEFAULT the flagged columns are the primary key of that time, in the order of the table.
+    let known = relation.replica_identity == ReplicaIdentity::Default && !flagged.is_empty();
+    let agrees = |key: &[usize]| {
+        !known || (key.len() == flagged.len() && flagged.iter().all(|index| key.contains(index)))
+    };
     if let Some(details) = details {
         let place = |name: &String| columns.iter().position(|column| &column.name == name);
         let key: Option<Vec<usize>> = details.key.iter().map(place).collect();
-        if let Some(key) = key {
+        if let Some(key) = key.filter(|key| agrees(key)) {
             return key;
         }
     }
     match relation.replica_identity {
         // Every column is flagged then, which is no key.
         ReplicaIdentity::Full | ReplicaIdentity::Nothing => Vec::new(),
-        ReplicaIdentity::Default | ReplicaIdentity::Index => {
-            columns.iter().enumerate().filter(|(_, column)| column.identity).map(|(index, _)| index).collect()
-        }
+        ReplicaIdentity::Default | ReplicaIdentity::Index => flagged,
     }
 }
 
 fn unknown_type(oid: Oid) -> TypeDetails {
     TypeDetails { oid, schema: String::new(), name: format!("oid {oid}"), kind: TypeKind::Base }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::RelationColumn;
+
+    fn key(identity: ReplicaIdentity, flagged: [bool; 3], catalog: Option<&[&str]>) -> Vec<usize> {
+        let columns = ["a", "b", "c"].into_iter().zip(flagged);
+        let columns = columns.map(|(name, key)| RelationColumn {
+            name: name.into(),
+            type_oid: Oid(25),
+            typmod: -1,
+            key,
+        });
+        let relation = Relation {
+            oid: Oid(1),
+            schema: "public".into(),
+            name: "t".into(),
+            replica_identity: identity,
+            columns: columns.collect(),
+        };
+        let details = catalog.map(|key| TableDetails {
+            oid: Oid(1),
+            schema: "public".into(),
+            name: "t".into(),
+            columns: Vec::new(),
+            key: key.iter().map(ToString::to_string).collect(),
+        });
+        resolve(&relation, (TableSlot(0), TopicId(0)), details.as_ref(), |_| None, &[]).key
+    }
+
+    #[test]
+    fn the_catalog_orders_the_key_and_does_not_replace_it() {
+        use ReplicaIdentity::{Default, Full, Index};
+        assert_eq!(key(Default, [true, true, false], Some(&["b", "a"])), [1, 0]);
+        assert_eq!(key(Default, [true, false, false], Some(&["b"])), [0], "another primary key by now");
+        assert_eq!(key(Default, [true, false, false], Some(&[])), [0], "no primary key by now");
+        assert_eq!(key(Default, [true, false, false], None), [0], "no table by now");
+        assert_eq!(key(Default, [false, false, false], Some(&["b"])), [1], "a unique index");
+        assert_eq!(key(Index, [false, true, false], Some(&["a"])), [0]);
+        assert_eq!(key(Full, [true, true, true], Some(&["c"])), [2]);
+        assert_eq!(key(Full, [true, true, true], Some(&["gone"])), [0; 0]);
+    }
 }

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::Pipeline;
+use crate::support::ConsumedRecord;
 
 /// Statements, each a transaction of its own, and the rows that `t` must give for them.
 fn check(setup: &str, statements: &[&str], rows: &[Value]) {
@@ -152,6 +153,31 @@ fn the_changes_of_a_table_that_is_gone_keep_their_keys() {
     let [create, delete, tombstone] = pipeline.events().try_into().unwrap();
     assert_eq!(create.json()["after"], json!({"id": 1, "v": "one"}));
     assert!([create, delete, tombstone].iter().all(|record| record.key_json() == json!({"id": 1})));
+}
+
+#[test]
+fn each_change_has_the_key_of_its_time() {
+    let mut pipeline = Pipeline::start("create table t (id int primary key, code text not null unique)");
+    let statements = [
+        "insert into t values (1, 'a')",
+        "delete from t",
+        "alter table t drop constraint t_pkey, add primary key (code)",
+        "insert into t values (2, 'b')",
+        "delete from t",
+        "alter table t drop constraint t_pkey, add primary key (id)",
+    ];
+    let keys = |pipeline: &mut Pipeline| -> Vec<Value> {
+        pipeline.events().iter().map(ConsumedRecord::key_json).collect()
+    };
+    let (id, code) = (json!({"id": 1}), json!({"code": "b"}));
+    let expected = [&id, &id, &id, &code, &code, &code];
+    for statement in statements {
+        pipeline.db.exec(statement);
+        pipeline.db.wait_confirmed(&pipeline.slot());
+    }
+    assert!(keys(&mut pipeline).iter().eq(expected), "while it streams");
+    pipeline.while_stopped(|db| statements.iter().take(5).for_each(|statement| db.exec(statement)));
+    assert!(keys(&mut pipeline).iter().eq(expected), "behind");
 }
 
 #[test]
