@@ -2,7 +2,7 @@
 //! and nothing else: the next one opens both sides anew and goes on at the checkpoint.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand::Rng;
 use tokio::runtime::Handle;
@@ -115,7 +115,10 @@ async fn attempt(shared: &Shared, shutdown: &mut Shutdown) -> Result<Ended> {
 
 fn session(shared: &Shared, control: &Arc<Control>, handle: &Handle) -> Result<Ended> {
     shared.metrics.pipeline().set_state(State::Connecting);
-    let opened = start::open(shared, control, handle)?;
+    let alive = handle.spawn(beat(shared.clone()));
+    let opened = start::open(shared, control, handle);
+    alive.abort();
+    let opened = opened?;
     if control.is_stopping() {
         return Ok(Ended::Drained);
     }
@@ -128,6 +131,16 @@ fn session(shared: &Shared, control: &Arc<Control>, handle: &Handle) -> Result<E
     let ended = Session::new(opened).run();
     watcher.abort();
     ended
+}
+
+/// Opening waits for others, within limits of its own: for brokers, or for hours for the transactions that a new slot waits for. A
+/// restart would only begin the wait anew.
+async fn beat(shared: Shared) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        ticks.tick().await;
+        shared.metrics.pipeline().beat();
+    }
 }
 
 fn finish(shared: &Shared, ended: Ended) -> u8 {
@@ -146,7 +159,7 @@ fn finish(shared: &Shared, ended: Ended) -> u8 {
     }
 }
 
-fn millis(pause: std::time::Duration) -> u64 {
+fn millis(pause: Duration) -> u64 {
     u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)
 }
 

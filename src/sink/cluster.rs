@@ -65,28 +65,28 @@ impl Cluster {
 
     /// Asks in slices, so that a refused password is not waited out.
     pub(crate) fn metadata(&self, topic: Option<&str>) -> Result<Metadata> {
-        let deadline = Instant::now() + TIMEOUT;
+        let begun = Instant::now();
         loop {
             match self.consumer.fetch_metadata(topic, SLICE) {
                 Ok(metadata) => return Ok(metadata),
-                Err(error) => self.may_ask_again(&error, deadline)?,
+                Err(error) => self.may_ask_again(&error, begun)?,
             }
         }
     }
 
     /// Low and high watermark of a partition, the latter as this client's isolation sees it.
     pub(crate) fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64)> {
-        let deadline = Instant::now() + TIMEOUT;
+        let begun = Instant::now();
         loop {
             match self.consumer.fetch_watermarks(topic, partition, SLICE) {
                 Ok(watermarks) => return Ok(watermarks),
-                Err(error) => self.may_ask_again(&error, deadline)?,
+                Err(error) => self.may_ask_again(&error, begun)?,
             }
         }
     }
 
     /// Fails when the cause is known or the time is up.
-    fn may_ask_again(&self, error: &KafkaError, deadline: Instant) -> Result<()> {
+    fn may_ask_again(&self, error: &KafkaError, begun: Instant) -> Result<()> {
         for _ in 0..EVENTS {
             let _ = self.consumer.poll(Duration::ZERO);
         }
@@ -95,7 +95,8 @@ impl Cluster {
             return Err(asked.context("ask Kafka brokers"));
         }
         let known = self.watch.unreachable(TIMEOUT);
-        if known.kind() == Kind::SinkAuth || Instant::now() >= deadline {
+        let limit = if self.watch.last_error().is_some() { CONNECT_TIMEOUT } else { TIMEOUT };
+        if known.kind() == Kind::SinkAuth || begun.elapsed() >= limit {
             return Err(known.context("ask Kafka brokers"));
         }
         Ok(())
@@ -125,5 +126,7 @@ fn check_access(name: &str, error: RDKafkaRespErr) -> Result<()> {
 const ASK_EACH: usize = 8;
 const SLICE: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// The same while connections fail.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Queued errors and log lines that one failed question may leave.
 const EVENTS: usize = 64;

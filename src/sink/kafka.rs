@@ -379,15 +379,14 @@ impl Batches {
 
 fn init_transactions(producer: &Producer, config: &Config) -> Result<()> {
     let id = &config.kafka.transactional_id;
-    let deadline = Instant::now() + OPEN_TIMEOUT;
+    let begun = Instant::now();
     loop {
         let Err(failure) = producer.init_transactions(OPEN_SLICE) else { return Ok(()) };
         let error = if failure.retriable {
-            let known = producer.watch().unreachable(OPEN_TIMEOUT);
-            if known.kind() != Kind::SinkAuth && Instant::now() < deadline {
-                continue;
+            match waited_enough(producer, begun) {
+                Some(error) => error,
+                None => continue,
             }
-            known
         } else {
             let code = producer.fatal_error().map_or(failure.code, |(code, _)| code);
             Error::new(super::fault::kind_of(code, Kind::SinkFatal), failure.text)
@@ -404,19 +403,28 @@ fn init_transactions(producer: &Producer, config: &Config) -> Result<()> {
 }
 
 fn wait_for_broker(producer: &Producer) -> Result<()> {
-    let deadline = Instant::now() + OPEN_TIMEOUT;
+    let begun = Instant::now();
     while !producer.probe(OPEN_SLICE) {
-        let known = producer.watch().unreachable(OPEN_TIMEOUT);
-        if known.kind() == Kind::SinkAuth || Instant::now() >= deadline {
-            return Err(known.context("connect to Kafka"));
+        if let Some(error) = waited_enough(producer, begun) {
+            return Err(error.context("connect to Kafka"));
         }
     }
     Ok(())
 }
 
+/// Why no broker has answered since `begun`, once that is known well enough. Broken connections are told early, so that
+/// whoever wrote a wrong address sees it soon; a broker that is only slow is given more time.
+fn waited_enough(producer: &Producer, begun: Instant) -> Option<Error> {
+    let limit = if producer.watch().last_error().is_some() { CONNECT_TIMEOUT } else { OPEN_TIMEOUT };
+    let known = producer.watch().unreachable(OPEN_TIMEOUT);
+    (known.kind() == Kind::SinkAuth || begun.elapsed() >= limit).then_some(known)
+}
+
 const USUAL_HEADERS: usize = 8;
 /// How long [`KafkaSink::open`] waits for a broker.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
+/// The same while connections fail.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const OPEN_SLICE: Duration = Duration::from_millis(500);
 
 #[cfg(test)]

@@ -5,7 +5,6 @@ mod brokers;
 mod configuration;
 mod observation;
 mod privileges;
-mod settings;
 mod slot;
 mod tls;
 
@@ -34,7 +33,7 @@ impl Outcome {
     #[track_caller]
     pub(crate) fn last_error(&self) -> Value {
         let errors = self.text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let last = errors.filter(|line| line["level"] == "ERROR" && line["hint"].is_string()).last();
+        let last = errors.rev().find(|line| line["level"] == "ERROR" && line["hint"].is_string());
         last.unwrap_or_else(|| panic!("no error in:\n{}", self.text))
     }
 

@@ -81,13 +81,14 @@ fn a_server_that_does_not_decode_ends_the_daemon_with_what_to_set() {
     check(builder(&db, "postgres")).expect(0, &["ok: both sides are ready"]);
 }
 
+type Given<'a> = Vec<&'a dyn Fn(&Db, &str)>;
+
 #[test]
 fn each_right_alone_is_named_and_granted() {
     let server = Postgres::shared(18);
     let database_rights =
         |db: &Db, role: &str| db.exec(&format!("grant create on database {} to {role}", db.name()));
     let owns = |db: &Db, role: &str| db.exec(&format!("alter table t owner to {role}"));
-    type Given<'a> = Vec<&'a dyn Fn(&Db, &str)>;
     let no_replication = |db: &Db, role: &str| db.exec(&format!("alter role {role} noreplication"));
     let cases: [(Given<'_>, &str, &str); 3] = [
         (
@@ -106,7 +107,9 @@ fn each_right_alone_is_named_and_granted() {
         let db = server.database("privileges");
         table(&db);
         let role = server.role("one", Auth::Trust, "unused");
-        given.iter().for_each(|give| give(&db, &role));
+        for give in given {
+            give(&db, &role);
+        }
         let report = check(builder(&db, &role));
         report.expect(69, &[reported, "not ready: 1 to repair"]);
         outcome(builder(&db, &role)).expect_error(69, "source_privilege", &[said]);

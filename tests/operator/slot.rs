@@ -77,11 +77,12 @@ fn another_cluster_behind_the_address_stops_and_goes_on_when_told_to() {
     pipeline.goes_on(&other);
 }
 
+type Create<'a> = Box<dyn Fn(&Db, &str) + 'a>;
+
 #[test]
 fn a_slot_of_another_kind_is_never_taken() {
     let server = Postgres::shared(18);
     let elsewhere = server.database("slot_elsewhere");
-    type Create<'a> = Box<dyn Fn(&Db, &str) + 'a>;
     let create = |function: &'static str| -> Create<'_> {
         Box::new(move |db, slot| db.exec(&format!("select {}", function.replace("{}", slot))))
     };
@@ -152,7 +153,7 @@ fn a_slot_in_use_is_waited_for_and_taken_over() {
     standby.wait_ready();
     let tries = standby.metrics().value("headwater_restarts_total");
     let lines = standby.log().lines().filter(|line| line.contains("session failed")).count();
-    assert!((lines as f64) < tries && lines <= 8, "{lines} lines for {tries} attempts");
+    assert!(tries >= 5.0 && (1..=4).contains(&lines), "{lines} lines for {tries} attempts");
     db.exec("insert into t values (2, 'of the standby')");
     assert_eq!(after(&consumer.take(2)[1]), "of the standby");
     assert_eq!(standby.terminate().code(), Some(0));
@@ -205,7 +206,7 @@ impl Pipeline {
         set(&self.daemon, "source", "on_gap", "continue");
         self.daemon.resume();
         self.daemon.wait_ready();
-        assert_eq!(self.daemon.metrics().value("headwater_gaps_total"), 1.0);
+        assert_eq!(self.daemon.metrics().get("headwater_gaps_total", &[]), Some(1.0));
         let gaps = |daemon: &Daemon| {
             let log = daemon.log();
             let lines: Vec<_> = log.lines().filter(|line| line.contains("changes are missing")).collect();
@@ -220,7 +221,7 @@ impl Pipeline {
         set(&self.daemon, "source", "on_gap", "stop");
         self.daemon.resume();
         self.daemon.wait_ready();
-        assert_eq!(self.daemon.metrics().value("headwater_gaps_total"), 0.0);
+        assert_eq!(self.daemon.metrics().get("headwater_gaps_total", &[]), Some(0.0));
         assert_eq!(gaps(&self.daemon), 1);
         db.exec("insert into t values (4, 'as before')");
         assert_eq!(after(&self.consumer.take(3)[2]), "as before");

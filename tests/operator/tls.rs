@@ -59,7 +59,7 @@ fn each_sslmode_asks_what_it_says() {
     check(other_name(trusting(base("verify-full"), ours)))
         .expect(69, &["127.0.0.2", "lack source.host", "verify-ca"]);
     let missing = base("verify-full").set("source.sslrootcert", "/nowhere/ca.pem");
-    check(missing).expect(64, &["/nowhere/ca.pem"]);
+    check(missing).expect(69, &["source.sslrootcert /nowhere/ca.pem cannot be read"]);
     // `run` says the same, and does not try again.
     let wrong = other_name(trusting(base("verify-full"), ours));
     outcome(wrong).expect_error(69, "source_tls", &["127.0.0.2", "lack source.host"]);
