@@ -297,3 +297,353 @@ impl Publisher {
 const ASKED_EVERY: Duration = Duration::from_millis(100);
 /// A commit older than this when it is read is part of a backlog.
 const BEHIND_US: i64 = 2_000_000;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex, MutexGuard};
+
+    use proptest::prelude::*;
+    use rand::SeedableRng as _;
+    use rand::rngs::StdRng;
+
+    use super::*;
+    use crate::checkpoint::Partial;
+    use crate::error::{Error, Kind};
+    use crate::event::TopicId;
+    use crate::run::feedback::{Feedback, Times};
+    use crate::sink::BatchId;
+
+    /// Commit LSN and ordinal.
+    type Id = (u64, u64);
+
+    /// What outlives a crash.
+    #[derive(Default)]
+    struct Store {
+        records: Vec<Id>,
+        checkpoint: Option<Position>,
+    }
+
+    #[derive(Clone)]
+    struct World {
+        store: Arc<Mutex<Store>>,
+        random: Arc<Mutex<StdRng>>,
+        mode: CheckpointMode,
+    }
+
+    impl World {
+        fn store(&self) -> MutexGuard<'_, Store> {
+            self.store.lock().unwrap()
+        }
+
+        fn below(&self, bound: usize) -> usize {
+            self.random.lock().unwrap().random_range(0..bound)
+        }
+    }
+
+    /// A broker that takes, keeps and forgets as it likes, within what it promised.
+    struct Fake {
+        world: World,
+        /// With transactions: at most one is on its way. Without: all that was sent and is not kept yet.
+        sent: VecDeque<(BatchId, Vec<Id>, Option<CheckpointRecord>)>,
+        open: Vec<Id>,
+        kept: VecDeque<BatchId>,
+        /// One call in so many fails; none: never.
+        fails: Option<usize>,
+    }
+
+    impl Fake {
+        /// Keeps the oldest batch, as one with transactions, record by record without.
+        fn keep_one(&mut self) {
+            let Some((batch, ids, checkpoint)) = self.sent.pop_front() else { return };
+            let mut store = self.world.store();
+            store.records.extend(ids);
+            if let Some(checkpoint) = checkpoint {
+                store.checkpoint = Some(Position::from_json(&checkpoint.value).unwrap());
+            }
+            drop(store);
+            self.kept.push_back(batch);
+        }
+
+        fn keep_some(&mut self) {
+            for _ in 0..self.world.below(self.sent.len() + 1) {
+                self.keep_one();
+            }
+            if self.world.mode == CheckpointMode::AfterBatch {
+                let ids = self.sent.front_mut().map_or(&mut self.open, |(_, ids, _)| ids);
+                let some = self.world.below(ids.len() + 1);
+                self.world.store().records.extend(ids.drain(..some));
+            }
+        }
+
+        fn may_fail(&self) -> Result<()> {
+            match self.fails {
+                Some(calls) if self.world.below(calls) == 0 => Err(Error::new(Kind::SinkFatal, "planted")),
+                _ => Ok(()),
+            }
+        }
+    }
+
+    impl Sink for Fake {
+        fn checkpoint_mode(&self) -> CheckpointMode {
+            self.world.mode
+        }
+
+        fn register_topic(&mut self, _topic: TopicId, _name: &str) -> Result<()> {
+            Ok(())
+        }
+
+        fn write(&mut self, records: &Records, from: usize) -> Result<usize> {
+            self.may_fail()?;
+            if self.world.mode == CheckpointMode::WithBatch && !self.sent.is_empty() {
+                return Ok(from);
+            }
+            let until = from + self.world.below(records.len() - from + 1);
+            for record in (from..until).filter_map(|index| records.get(index)) {
+                let (commit, ordinal) = record.value.unwrap().split_at(8);
+                let number = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().unwrap());
+                self.open.push((number(commit), number(ordinal)));
+            }
+            Ok(until)
+        }
+
+        fn commit(&mut self, batch: BatchId, checkpoint: Option<CheckpointRecord>) -> Result<()> {
+            match self.world.mode {
+                CheckpointMode::WithBatch => assert!(self.sent.is_empty() && checkpoint.is_some()),
+                CheckpointMode::AfterBatch => assert!(self.open.is_empty() || checkpoint.is_none()),
+            }
+            self.sent.push_back((batch, std::mem::take(&mut self.open), checkpoint));
+            self.may_fail()
+        }
+
+        fn poll(&mut self, durable: &mut dyn FnMut(BatchId)) -> Result<()> {
+            self.keep_some();
+            self.may_fail()?;
+            let known = self.world.below(self.kept.len() + 1);
+            self.kept.drain(..known).for_each(durable);
+            Ok(())
+        }
+
+        fn in_flight(&self) -> InFlight {
+            InFlight::default()
+        }
+    }
+
+    impl Drop for Fake {
+        /// What was on its way may arrive, or not.
+        fn drop(&mut self) {
+            self.keep_some();
+        }
+    }
+
+    /// Transactions of so many records; number `n` commits at `COMMIT * (n + 1)`.
+    struct Stream<'a> {
+        sizes: &'a [usize],
+        resume: Position,
+        transaction: usize,
+        ordinal: u64,
+        end_lsn: Lsn,
+    }
+
+    const COMMIT: u64 = 100;
+    const TO_END: u64 = 40;
+
+    impl<'a> Stream<'a> {
+        /// As the server and the assembler do: by commit LSN, then by ordinal.
+        fn from(resume: Position, sizes: &'a [usize]) -> Self {
+            let skipped =
+                (0..sizes.len()).take_while(|n| COMMIT * (*n as u64 + 1) < resume.end_lsn.0).count();
+            Self { sizes, transaction: skipped, ordinal: 0, end_lsn: resume.end_lsn, resume }
+        }
+
+        fn commit_lsn(&self) -> Lsn {
+            Lsn(COMMIT * (self.transaction as u64 + 1))
+        }
+
+        fn skip_below(&self) -> u64 {
+            self.resume.partial.filter(|p| p.commit_lsn == self.commit_lsn()).map_or(0, |p| p.ordinal)
+        }
+
+        fn is_open(&self) -> bool {
+            self.ordinal > 0
+        }
+
+        fn is_over(&self) -> bool {
+            self.transaction == self.sizes.len()
+        }
+
+        fn position(&self) -> Position {
+            let partial = if self.is_open() {
+                let ordinal = self.ordinal.max(self.skip_below());
+                Some(Partial { commit_lsn: self.commit_lsn(), ordinal })
+            } else {
+                self.resume.partial
+            };
+            Position { end_lsn: self.end_lsn, partial, ..self.resume.clone() }
+        }
+
+        /// One record, or the end of a transaction; true for the latter.
+        fn step(&mut self, out: &mut Records) -> bool {
+            let size = self.sizes[self.transaction] as u64;
+            if self.ordinal == size {
+                if self.resume.partial.is_some_and(|partial| partial.commit_lsn <= self.commit_lsn()) {
+                    self.resume.partial = None;
+                }
+                self.end_lsn = Lsn(self.commit_lsn().0 + TO_END);
+                (self.transaction, self.ordinal) = (self.transaction + 1, 0);
+                return true;
+            }
+            if self.ordinal >= self.skip_below() {
+                let start = out.byte_len();
+                out.buffer().extend_from_slice(&self.commit_lsn().0.to_be_bytes());
+                out.buffer().extend_from_slice(&self.ordinal.to_be_bytes());
+                let end = out.byte_len();
+                out.push(TopicId(0), false, None, Some(start..end), end..end);
+            }
+            self.ordinal += 1;
+            false
+        }
+    }
+
+    fn everything(sizes: &[usize]) -> Vec<Id> {
+        let of = |(n, size): (usize, &usize)| (0..*size as u64).map(move |o| (COMMIT * (n as u64 + 1), o));
+        sizes.iter().enumerate().flat_map(of).collect()
+    }
+
+    /// A session of so many turns, or until all is drained; whether it was.
+    fn session(world: &World, sizes: &[usize], turns: usize, fails: Option<usize>) -> bool {
+        let checkpoint = world.store().checkpoint.clone();
+        let store_first = checkpoint.is_none();
+        let position = checkpoint.unwrap_or_else(start);
+        let sink = Fake {
+            world: world.clone(),
+            sent: VecDeque::new(),
+            open: Vec::new(),
+            kept: VecDeque::new(),
+            fails,
+        };
+        let interval = Duration::from_millis(100);
+        let settings =
+            Settings { name: "shop".into(), buffer_bytes: 400, checkpoint_interval: 10 * interval };
+        let group = Group::new(interval, 300, 3 * interval);
+        let mut feedback = Feedback::new(Times { interval, silence: interval }, position.end_lsn);
+        let mut stream = Stream::from(position.clone(), sizes);
+        let mut publisher = Publisher::new(settings, Box::new(sink), group, position, store_first);
+        let (mut now, clock) = (Instant::now(), Now(Duration::ZERO));
+        let mut quiet = false;
+        for _ in 0..turns {
+            now += Duration::from_millis(world.below(40) as u64);
+            let learned = publisher.poll(Instant::now(), |progress| {
+                if let Progress::Stored(position) = progress {
+                    feedback.confirm(position.end_lsn);
+                    covered(world, sizes, &position);
+                }
+            });
+            let (boundary, over) = (!stream.is_open(), stream.is_over());
+            let sealed = learned.and_then(|()| publisher.hand_over()).and_then(|()| {
+                if over {
+                    return publisher.seal_last(|| stream.position(), now, clock);
+                }
+                publisher.seal(Moment { now, boundary, quiet }, || stream.position(), clock)?;
+                if boundary {
+                    publisher.store_idle(stream.position(), (now, false), clock)?;
+                }
+                Ok(())
+            });
+            if sealed.is_err() {
+                return false;
+            }
+            if over && publisher.is_settled() {
+                return true;
+            }
+            if over || publisher.holds(now, boundary) {
+                continue;
+            }
+            let before = publisher.records().byte_len();
+            quiet = world.below(4) == 0;
+            for _ in 0..world.below(12) {
+                if stream.is_over() {
+                    break;
+                }
+                if stream.step(publisher.records()) {
+                    feedback.received(stream.end_lsn);
+                    publisher.committed(UnixMicros(0), Now(Duration::ZERO));
+                    if publisher.wants_seal(now) {
+                        break;
+                    }
+                }
+            }
+            let bytes = publisher.records().byte_len() - before;
+            publisher.added(bytes, now);
+        }
+        false
+    }
+
+    /// What is confirmed is stored, and what lies before it is durable.
+    fn covered(world: &World, sizes: &[usize], position: &Position) {
+        let store = world.store();
+        let stored = store.checkpoint.as_ref().expect("a checkpoint was stored");
+        assert!(
+            stored.end_lsn >= position.end_lsn,
+            "{} stored, {} confirmed",
+            stored.end_lsn,
+            position.end_lsn
+        );
+        let kept: std::collections::HashSet<&Id> = store.records.iter().collect();
+        for id in everything(sizes).iter().filter(|(commit, _)| *commit < position.end_lsn.0) {
+            assert!(kept.contains(id), "{id:?} is not durable, {} is confirmed", position.end_lsn);
+        }
+    }
+
+    fn start() -> Position {
+        Position {
+            system_id: 1,
+            timeline: 1,
+            slot: "s".into(),
+            end_lsn: Lsn(1),
+            last_commit_end_lsn: None,
+            partial: None,
+        }
+    }
+
+    /// Enough for any order of events here; a session that needs more is stuck.
+    const MANY_TURNS: usize = 20_000;
+
+    fn run(mode: CheckpointMode, seed: u64, sizes: &[usize], crashes: &[usize]) -> Vec<Id> {
+        let random = Arc::new(Mutex::new(StdRng::seed_from_u64(seed)));
+        let world = World { store: Arc::default(), random, mode };
+        let drained = crashes.iter().any(|turns| session(&world, sizes, *turns, Some(60)));
+        assert!(drained || session(&world, sizes, MANY_TURNS, None), "the session is stuck");
+        // One that was drained has nothing to send again.
+        let before = world.store().records.len();
+        assert!(session(&world, sizes, MANY_TURNS, None), "the session is stuck");
+        assert_eq!(world.store().records.len(), before, "sent again after a drain");
+        let records = std::mem::take(&mut world.store().records);
+        records
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+        #[test]
+        fn resumes_with_exactly_what_is_missing(
+            seed: u64,
+            sizes in prop::collection::vec(prop_oneof![4 => 0usize..5, 1 => 20usize..80], 1..25),
+            crashes in prop::collection::vec(1usize..60, 0..8),
+        ) {
+            let records = run(CheckpointMode::WithBatch, seed, &sizes, &crashes);
+            prop_assert_eq!(records, everything(&sizes));
+        }
+
+        #[test]
+        fn repeats_and_never_leaves_out_without_transactions(
+            seed: u64,
+            sizes in prop::collection::vec(prop_oneof![4 => 0usize..5, 1 => 20usize..80], 1..25),
+            crashes in prop::collection::vec(1usize..60, 0..8),
+        ) {
+            let mut seen = std::collections::HashSet::new();
+            let mut records = run(CheckpointMode::AfterBatch, seed, &sizes, &crashes);
+            records.retain(|id| seen.insert(*id));
+            prop_assert_eq!(records, everything(&sizes));
+        }
+    }
+}
