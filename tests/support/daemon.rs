@@ -223,6 +223,17 @@ impl Daemon {
         serde_json::from_str(&self.get("/status").unwrap().body).unwrap()
     }
 
+    /// Its process id.
+    pub(crate) fn id(&mut self) -> u32 {
+        self.process().id()
+    }
+
+    /// Fails the test, with the end of the log, when it has ended.
+    #[track_caller]
+    pub(crate) fn assert_running(&mut self) {
+        self.process().assert_running();
+    }
+
     /// Largest resident memory of the running process so far.
     #[track_caller]
     pub(crate) fn peak_memory_bytes(&mut self) -> u64 {

@@ -29,6 +29,7 @@ pub(crate) const MALLORY: (&str, &str) = ("mallory", "mallory-secret");
 pub(crate) struct Kafka {
     ports: Ports,
     secured: bool,
+    jvm: &'static [&'static str],
     home: PathBuf,
     directory: TempDir,
     process: Mutex<Option<Process>>,
@@ -55,15 +56,20 @@ impl Kafka {
     /// without a name may do everything, [`MALLORY`] nothing.
     pub(crate) fn secured() -> &'static Self {
         static SECURED: OnceLock<Kafka> = OnceLock::new();
-        SECURED.get_or_init(|| Self::launch(true))
+        SECURED.get_or_init(|| Self::launch(true, FRUGAL_JVM))
     }
 
     /// A broker of one's own.
     pub(crate) fn start() -> Self {
-        Self::launch(false)
+        Self::launch(false, FRUGAL_JVM)
     }
 
-    fn launch(secured: bool) -> Self {
+    /// A broker of one's own whose Java machine has these options.
+    pub(crate) fn start_with(jvm: &'static [&'static str]) -> Self {
+        Self::launch(false, jvm)
+    }
+
+    fn launch(secured: bool, jvm: &'static [&'static str]) -> Self {
         let ports = Ports {
             plain: free_port(),
             controller: free_port(),
@@ -74,7 +80,8 @@ impl Kafka {
             sasl_tls: free_port(),
         };
         let home = server_home(&["kafka"]);
-        let broker = Self { ports, secured, home, directory: reaper::directory(), process: Mutex::new(None) };
+        let directory = reaper::directory();
+        let broker = Self { ports, secured, jvm, home, directory, process: Mutex::new(None) };
         broker.format();
         broker.resume_stopped();
         broker
@@ -156,6 +163,12 @@ impl Kafka {
         topics
     }
 
+    /// The broker's process id.
+    pub(crate) fn id(&self) -> u32 {
+        let process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        process.as_ref().expect("a broker that runs").id()
+    }
+
     /// Frozen with its connections open, as by a stalled disk.
     pub(crate) fn pause(&self) {
         self.with_process(|process| process.signal("STOP"));
@@ -223,7 +236,7 @@ impl Kafka {
 
     fn java(&self) -> Command {
         let mut command = Command::new("java");
-        command.args(["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
+        command.args(self.jvm);
         command.args(["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp"]);
         command.arg(self.home.join("libs/*")).current_dir(self.directory.path());
         command
@@ -282,6 +295,9 @@ impl Kafka {
         path
     }
 }
+
+/// For many short runs on a small machine.
+const FRUGAL_JVM: &[&str] = &["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 
 const PROPERTIES: &str = "\
 node.id=1

@@ -1,0 +1,84 @@
+//! The end-to-end benchmark: `scripts/bench`. Real servers, one backlog, and several readers of it in turn.
+//!
+//! Every reader drains a copy of the same slot, made before the workload was written, so that all decode the same log on
+//! the same server; they alternate in rounds, so that a slow minute of the machine meets all of them. That they did equal
+//! work is counted, not assumed: see `equality`. A new reader implements `contender::Contender`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command that prints a report")]
+
+mod arguments;
+mod backlog;
+mod contender;
+mod cost;
+mod drain;
+mod equality;
+mod ground;
+mod headwater;
+mod latency;
+mod machine;
+mod pg_recvlogical;
+mod programs;
+mod report;
+mod rows;
+mod topics;
+mod workload;
+
+#[path = "../tests/support/mod.rs"]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "the tests' servers: what fails ends the benchmark"
+)]
+mod support;
+
+use anyhow::Result;
+use clap::Parser as _;
+
+use arguments::Arguments;
+use backlog::Backlog;
+use ground::Ground;
+use machine::Machine;
+use report::Report;
+use workload::Workload;
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let machine = Machine::look()?;
+    println!("{machine}\n");
+    let ground = Ground::start();
+    let mut report = Report::new(machine, &arguments);
+    for workload in arguments.workloads() {
+        match workload {
+            Workload::Latency { per_second } => {
+                report.latencies.extend(latency::measure(&ground, &arguments, per_second)?);
+            }
+            Workload::Backlog(kind) => report.drains.extend(backlog_rounds(&ground, &arguments, kind)?),
+        }
+        report.save(arguments.json.as_deref())?;
+    }
+    println!("{report}");
+    Ok(())
+}
+
+/// All contenders, one after the other, as often as there are rounds.
+fn backlog_rounds(
+    ground: &Ground,
+    arguments: &Arguments,
+    kind: workload::Kind,
+) -> Result<Vec<drain::Measured>> {
+    let contenders = arguments.contenders();
+    let backlog = Backlog::prepare(ground, kind, arguments, contenders.len())?;
+    println!("{kind}: {}", backlog.truth);
+    let mut measured = Vec::new();
+    for round in 0..arguments.rounds() {
+        for turn in 0..contenders.len() {
+            // Whoever comes first in a round comes last in the next.
+            let index = (turn + round) % contenders.len();
+            let slot = backlog.slot(round, index);
+            let drain = drain::drain(ground, &backlog, &*contenders[index], &slot)?;
+            println!("  round {}: {drain}", round + 1);
+            measured.push(drain);
+        }
+    }
+    Ok(measured)
+}

@@ -1,0 +1,111 @@
+//! What is written into the database before anybody reads: the workloads W1, W2 and W5. Sizes are those of
+//! docs/benchmarks.md, or a tenth.
+
+use std::fmt;
+
+use anyhow::Result;
+
+use crate::ground::Ground;
+use crate::programs;
+use crate::support::Db;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Workload {
+    /// How fast a backlog is drained.
+    Backlog(Kind),
+    /// How late single rows arrive on a live stream.
+    Latency { per_second: u32 },
+}
+
+/// The backlogs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// W1: transactions of pgbench, three updates and an insert each.
+    Pgbench,
+    /// W2: one INSERT of many rows of ten columns.
+    OneInsert,
+    /// W5: transactions of four inserts each, spread over 500 tables.
+    ManyTables,
+}
+
+impl Kind {
+    /// Name in docs and reports.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Pgbench => "W1",
+            Self::OneInsert => "W2",
+            Self::ManyTables => "W5",
+        }
+    }
+
+    /// Tables, and rows that nobody captures.
+    pub(crate) fn create_tables(self, ground: &Ground, db: &Db) -> Result<()> {
+        match self {
+            Self::Pgbench => {
+                let mut init = programs::pgbench(ground, db)?;
+                init.args(["--initialize", "--quiet", "--scale", PGBENCH_SCALE]);
+                programs::run(init)
+            }
+            Self::OneInsert => {
+                db.exec(WIDE_TABLE);
+                Ok(())
+            }
+            Self::ManyTables => {
+                db.exec(&format!(
+                    "do $$ begin for i in 0..{} loop execute format('create table t_%s
+                     (id bigint primary key, amount int, note text, at timestamptz)', i); end loop; end $$",
+                    TABLES - 1
+                ));
+                Ok(())
+            }
+        }
+    }
+
+    /// The changes.
+    pub(crate) fn write(self, ground: &Ground, db: &Db, quick: bool) -> Result<()> {
+        let tenth = if quick { 10 } else { 1 };
+        match self {
+            Self::Pgbench => {
+                let mut load = programs::pgbench(ground, db)?;
+                let each = PGBENCH_TRANSACTIONS / tenth / PGBENCH_CLIENTS;
+                load.args(["--no-vacuum", "--protocol", "prepared", "--random-seed", "1"]);
+                load.args(["--client", &PGBENCH_CLIENTS.to_string(), "--jobs", &PGBENCH_CLIENTS.to_string()]);
+                load.args(["--transactions", &each.to_string()]);
+                programs::run(load)
+            }
+            Self::OneInsert => {
+                db.exec(&format!("{WIDE_ROWS} from generate_series(1, {}) g", ROWS / tenth));
+                Ok(())
+            }
+            Self::ManyTables => {
+                db.exec(&format!(
+                    "do $$ begin for i in 1..{} loop for j in 0..3 loop
+                     execute format('insert into t_%s values ($1, $2, $3, now())', (i * 7919 + j * 131) % {TABLES})
+                     using i * 4 + j, i % 1000, 'note ' || i; end loop; commit; end loop; end $$",
+                    MANY_TABLES_TRANSACTIONS / tenth
+                ));
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+const PGBENCH_SCALE: &str = "10";
+const PGBENCH_TRANSACTIONS: u32 = 200_000;
+const PGBENCH_CLIENTS: u32 = 2;
+const ROWS: u32 = 1_000_000;
+const TABLES: u32 = 500;
+const MANY_TABLES_TRANSACTIONS: u32 = 200_000;
+const WIDE_TABLE: &str =
+    "create table wide (id bigint primary key, customer int, quantity smallint, price numeric(12,2),
+    placed timestamptz, shipped date, status text, note text, paid boolean, weight double precision)";
+const WIDE_ROWS: &str = "insert into wide select g, g % 10007, g % 13, (g % 100000) / 100.0,
+    timestamptz '2024-01-01 00:00:00+00' + g * interval '1 second', date '2024-01-01' + g % 365,
+    'status ' || g % 7, md5(g::text), g % 2 = 0, g / 3.0";
