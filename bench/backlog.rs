@@ -36,10 +36,16 @@ impl Backlog {
                 db.exec(&format!("select pg_copy_logical_replication_slot('{prefix}', '{copy}')"));
             }
         }
+        db.exec(&format!("select pg_copy_logical_replication_slot('{prefix}', '{prefix}_warm_up')"));
         kind.write(ground, &db, arguments.quick)?;
         db.exec("checkpoint");
         let truth = truth(&db, &prefix)?;
         Ok(Self { db, kind, truth, prefix })
+    }
+
+    /// The copy for a run that does not count.
+    pub(crate) fn warm_up_slot(&self) -> String {
+        format!("{}_warm_up", self.prefix)
     }
 
     /// The copy that belongs to one contender in one round.

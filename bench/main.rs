@@ -70,6 +70,11 @@ fn backlog_rounds(
     let backlog = Backlog::prepare(ground, kind, arguments, contenders.len())?;
     println!("{kind}: {}", backlog.truth);
     let mut measured = Vec::new();
+    if let Some(contender) = contenders.first() {
+        // A Java machine that has just started compiles while it serves.
+        let drain = drain::drain(ground, &backlog, &**contender, &backlog.warm_up_slot())?;
+        println!("  not counted, to warm the broker up: {drain}");
+    }
     for round in 0..arguments.rounds() {
         for turn in 0..contenders.len() {
             // Whoever comes first in a round comes last in the next.
