@@ -26,7 +26,7 @@ pub use check::check;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::config::Config;
+use crate::config::{Config, Source};
 use crate::error::Result;
 use crate::observe::admin::{Admin, Pages};
 use crate::observe::{About, Health, Metrics, Status, service};
@@ -40,6 +40,8 @@ use crate::run::supervise::{Shared, supervise};
 /// Before the first session: the admin address is taken, or signals cannot be handled.
 pub async fn run(config: Config) -> Result<u8> {
     let shutdown = Shutdown::listen()?;
+    let Source { host, port, database, .. } = &config.source;
+    tracing::info!(name = config.name, version = VERSION, host, port, database, "starting");
     let metrics = Metrics::new(&About { name: &config.name, memory_bytes: config.limits.memory })?;
     let status = Arc::new(Status::new(&config, metrics.clone(), wall_clock().micros()));
     let health = Arc::new(Health::new(metrics.clone(), config.admin.stall_timeout, Instant::now()));
@@ -55,3 +57,6 @@ pub async fn run(config: Config) -> Result<u8> {
     let shared = Shared { config: Arc::new(config), metrics, status };
     Ok(supervise(shared, shutdown).await)
 }
+
+/// Of this program.
+const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -46,6 +46,8 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
     let budget = Budget::new(&config.limits);
     shared.metrics.pipeline().queue_capacity(budget.queue, 0);
     let (sink, checkpoint) = open_sink(config, &budget, control, &routes.router)?;
+    let capacity = sink.capacity();
+    shared.metrics.pipeline().queue_capacity(capacity.bytes, capacity.records);
     if let (None, Some(slot)) = (&checkpoint, &state) {
         let at = slot.confirmed_flush_lsn.unwrap_or(Lsn::INVALID);
         tracing::info!(slot = config.source.slot, %at, "no checkpoint yet: starting where the slot is");

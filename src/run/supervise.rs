@@ -136,7 +136,7 @@ fn session(shared: &Shared, control: &Arc<Control>, handle: &Handle) -> Result<E
 /// Opening waits for others, within limits of its own: for brokers, or for hours for the transactions that a new slot waits for. A
 /// restart would only begin the wait anew.
 async fn beat(shared: Shared) {
-    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    let mut ticks = tokio::time::interval(Duration::from_millis(500));
     loop {
         ticks.tick().await;
         shared.metrics.pipeline().beat();

@@ -31,6 +31,7 @@ pub struct KafkaSink {
     registry: Topics,
     context: ContextHeaders,
     mode: Mode,
+    capacity: InFlight,
     /// Of the batch that is open.
     open: InFlight,
     /// Closed batches whose checkpoint found the queue full.
@@ -100,6 +101,7 @@ impl KafkaSink {
             } else {
                 Mode::AtLeastOnce(Batches::default())
             },
+            capacity: settings::capacity(config, queue_bytes),
             open: InFlight::default(),
             deferred: VecDeque::new(),
             empty: VecDeque::new(),
@@ -351,6 +353,10 @@ impl Sink for KafkaSink {
             Mode::AtLeastOnce(batches) => batches.retire(&progress.acks, durable),
         }
         Ok(())
+    }
+
+    fn capacity(&self) -> InFlight {
+        self.capacity
     }
 
     fn in_flight(&self) -> InFlight {

@@ -77,6 +77,11 @@ pub trait Sink: Send {
 
     /// Bytes and records accepted but not yet durable.
     fn in_flight(&self) -> InFlight;
+
+    /// The bound of [`Sink::in_flight`]; zero for a sink that holds nothing.
+    fn capacity(&self) -> InFlight {
+        InFlight::default()
+    }
 }
 
 /// What a sink still holds.

@@ -7,6 +7,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use secrecy::ExposeSecret as _;
 
+use super::InFlight;
 use crate::config::{Config, Delivery};
 use crate::error::{Error, Kind, Result};
 
@@ -23,14 +24,8 @@ pub(super) fn producer(config: &Config, queue_bytes: u64) -> Result<ClientConfig
         .set("linger.ms", if exactly_once { "5" } else { "1" })
         .set("message.max.bytes", largest.to_string())
         // Counted are the values alone; a record with seven headers costs about 1 KiB beside its value.
-        .set(
-            "queue.buffering.max.kbytes",
-            (queue_bytes / 2).max(largest + 1024 * 1024).div_ceil(1024).to_string(),
-        )
-        .set(
-            "queue.buffering.max.messages",
-            (queue_bytes / RECORD_OVERHEAD_BYTES).max(MIN_RECORDS).to_string(),
-        );
+        .set("queue.buffering.max.kbytes", queue_kbytes(largest, queue_bytes).to_string())
+        .set("queue.buffering.max.messages", queue_records(queue_bytes).to_string());
     common(config, &mut settings)?;
     settings.set("enable.idempotence", "true").set("acks", "all");
     if exactly_once {
@@ -43,6 +38,25 @@ pub(super) fn producer(config: &Config, queue_bytes: u64) -> Result<ClientConfig
         settings.set("message.timeout.ms", "0");
     }
     Ok(settings)
+}
+
+/// The bound of what the producer holds and is not durable. With exactly once that is the open Kafka transaction too, which is
+/// closed at `kafka.commit_max_bytes`.
+pub(super) fn capacity(config: &Config, queue_bytes: u64) -> InFlight {
+    let queue = queue_kbytes(message_max_bytes(config), queue_bytes) * 1024;
+    let bytes = match config.kafka.delivery {
+        Delivery::ExactlyOnce => queue.max(config.kafka.commit_max_bytes),
+        Delivery::AtLeastOnce => queue,
+    };
+    InFlight { bytes, records: queue_records(queue_bytes) }
+}
+
+fn queue_kbytes(largest: u64, queue_bytes: u64) -> u64 {
+    (queue_bytes / 2).max(largest + 1024 * 1024).div_ceil(1024)
+}
+
+fn queue_records(queue_bytes: u64) -> u64 {
+    (queue_bytes / RECORD_OVERHEAD_BYTES).max(MIN_RECORDS)
 }
 
 /// A client that asks for metadata or creates topics.

@@ -46,6 +46,11 @@ fn a_live_daemon_shows_what_is_documented() {
         metrics.get("headwater_events_total", &labels)
     };
     assert_eq!(["create", "update", "delete"].map(events), [Some(1.0), Some(2.0), Some(2.0)]);
+    for bound in
+        ["headwater_queue_capacity_bytes", "headwater_queue_capacity_records", "headwater_memory_limit_bytes"]
+    {
+        assert!(metrics.value(bound) > 1000.0, "{bound}");
+    }
     status_agrees(&daemon, &db);
     for (path, body) in [("/healthz", "ok\n"), ("/readyz", "streaming\n")] {
         let response = daemon.get(path).unwrap();
@@ -170,12 +175,12 @@ fn a_slot_that_waits_for_a_long_transaction_is_a_sign_of_life() {
     session.exec("insert into t values (1, 'open')");
     let builder =
         Builder::new(db.name()).source_url(db.url()).set("sink.type", "stdout").set("snapshot.mode", "never");
-    let mut daemon = builder.set("admin.stall_timeout", "1s").spawn();
+    let mut daemon = builder.set("admin.stall_timeout", "2s").spawn();
     daemon.wait_log("creating the slot; it waits for transactions that are in progress");
     let start = Instant::now();
-    wait_until(DEADLINE, "three times the time to be unhealthy", || {
+    wait_until(DEADLINE, "twice the time to be unhealthy", || {
         assert_eq!(daemon.get("/healthz").unwrap().status, 200);
-        start.elapsed() > Duration::from_secs(3)
+        start.elapsed() > Duration::from_secs(4)
     });
     session.exec("commit");
     daemon.wait_ready();

@@ -100,8 +100,9 @@ fn a_slot_of_another_kind_is_never_taken() {
         let db = server.database("slot_mismatch");
         table(&db);
         create(&db, &slot_name(&db));
-        let state =
-            || db.query("select * from pg_replication_slots where slot_name like 'headwater_slot_mismatch%'");
+        let state = || {
+            db.query("select slot_name, plugin, slot_type, restart_lsn, confirmed_flush_lsn from pg_replication_slots where slot_name like 'headwater_slot_mismatch%'")
+        };
         let before = state();
         for on_gap in ["stop", "continue"] {
             let ended = outcome(Daemon::builder(&db, Kafka::shared()).set("source.on_gap", on_gap));
@@ -190,6 +191,12 @@ impl Pipeline {
         consumer.take(1);
         assert_eq!(daemon.terminate().code(), Some(0));
         assert_eq!(daemon.unexpected_log(), Vec::<String>::new());
+        // The server's process may outlive its client for a moment.
+        wait_until(DEADLINE, "free slot", || {
+            db.value(
+                "select count(*) from pg_replication_slots where active and database = current_database()",
+            ) == "0"
+        });
         Self { daemon, consumer }
     }
 
