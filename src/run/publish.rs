@@ -617,8 +617,7 @@ mod tests {
         let before = world.store().records.len();
         assert!(session(&world, sizes, MANY_TURNS, None), "the session is stuck");
         assert_eq!(world.store().records.len(), before, "sent again after a drain");
-        let records = std::mem::take(&mut world.store().records);
-        records
+        std::mem::take(&mut world.store().records)
     }
 
     proptest! {
