@@ -7,6 +7,8 @@ mod changes;
 #[cfg(test)]
 mod docs_links;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod golden;
 #[cfg(test)]
 mod operations;
