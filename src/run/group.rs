@@ -4,6 +4,9 @@
 //! commit interval; while there is a backlog, in which nobody waits for the newest change, for a few intervals, because
 //! the brokers stand idle during each commit. A source transaction that is too large or takes too long is cut in the middle, at an ordinal: the
 //! broker would abort a transaction that outlives `transaction.timeout.ms`, and with it all the work.
+//!
+//! A commit also costs the brokers a marker in every partition that was written: ten milliseconds for a few, most of a second
+//! for hundreds. A busy stream therefore keeps a batch open for a multiple of what the last commit took.
 
 use std::time::{Duration, Instant};
 
@@ -13,6 +16,8 @@ pub struct Group {
     interval: Duration,
     max_bytes: u64,
     max_open: Duration,
+    /// What the last commit asks for, when that is more than the interval.
+    stretched: Duration,
     opened: Option<Instant>,
     bytes: u64,
     behind: bool,
@@ -31,7 +36,7 @@ pub struct Moment {
 impl Group {
     /// No batch is open.
     pub fn new(interval: Duration, max_bytes: u64, max_open: Duration) -> Self {
-        Self { interval, max_bytes, max_open, opened: None, bytes: 0, behind: false }
+        Self { interval, max_bytes, max_open, stretched: Duration::ZERO, opened: None, bytes: 0, behind: false }
     }
 
     /// Records of `bytes` were encoded into the batch at `now`.
@@ -59,7 +64,13 @@ impl Group {
     }
 
     fn patience(&self) -> Duration {
-        if self.behind { self.interval.saturating_mul(BEHIND_INTERVALS) } else { self.interval }
+        let interval = if self.behind { self.interval.saturating_mul(BEHIND_INTERVALS) } else { self.interval };
+        interval.max(self.stretched)
+    }
+
+    /// A sealed batch took so long to become durable.
+    pub fn committed(&mut self, took: Duration) {
+        self.stretched = took.saturating_mul(COMMIT_SHARE).min(self.max_open);
     }
 
     /// The batch was sealed.
@@ -75,6 +86,8 @@ impl Group {
     }
 }
 
+/// A batch of a busy stream stays open this many times as long as the last commit took.
+const COMMIT_SHARE: u32 = 4;
 /// Intervals that a batch stays open during a backlog.
 const BEHIND_INTERVALS: u32 = 5;
 
@@ -109,6 +122,20 @@ mod tests {
         assert!(!group.due(at(now + Duration::from_millis(99), true, false)));
         assert!(group.due(at(now + Duration::from_millis(100), true, false)));
         assert!(!group.due(at(now + Duration::from_millis(100), false, false)));
+    }
+
+    #[test]
+    fn slow_commits_make_longer_batches_but_only_of_a_busy_stream() {
+        let (mut group, now) = (group(), Instant::now());
+        group.committed(Duration::from_millis(500));
+        group.add(10, now);
+        assert!(!group.due(at(now + Duration::from_millis(1999), true, false)));
+        assert!(group.due(at(now + Duration::from_secs(2), true, false)));
+        assert!(group.due(at(now, true, true)));
+        group.committed(Duration::from_secs(3600));
+        assert!(group.due(at(now + Duration::from_secs(30), false, false)));
+        group.committed(Duration::from_millis(10));
+        assert!(group.due(at(now + Duration::from_millis(100), true, false)));
     }
 
     #[test]

@@ -175,6 +175,9 @@ impl Publisher {
             tell(Progress::Durable(position.end_lsn, now.saturating_duration_since(at)));
             if stored {
                 self.storing = false;
+                if self.sink.checkpoint_mode() == CheckpointMode::WithBatch {
+                    self.group.committed(now.saturating_duration_since(at));
+                }
                 tell(Progress::Stored(position));
             } else {
                 self.unstored = Some(position);
