@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
+use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::support::{Kafka, wait_until};
 
-/// Committed records by topic, for all topics whose names begin with `prefix`.
+/// Committed records by topic, for all topics whose names begin with `prefix`. Nobody may write to them any more.
 pub(crate) fn count(kafka: &Kafka, prefix: &str) -> Result<BTreeMap<String, u64>> {
     let (committed, all) = (reader(kafka, "read_committed")?, reader(kafka, "read_uncommitted")?);
     let mut counts = BTreeMap::new();
-    // One topic at a time: the client says which partition ended, but not of which topic.
+    let mut list = TopicPartitionList::new();
     for (topic, partitions) in kafka.topics(prefix) {
-        let mut list = TopicPartitionList::new();
         for partition in 0..i32::try_from(partitions)? {
             let end = |reader: &BaseConsumer| reader.fetch_watermarks(&topic, partition, DEADLINE);
             let (_, written) = end(&all)?;
@@ -26,32 +26,35 @@ pub(crate) fn count(kafka: &Kafka, prefix: &str) -> Result<BTreeMap<String, u64>
             });
             list.add_partition_offset(&topic, partition, Offset::Beginning)?;
         }
-        committed.assign(&list)?;
-        let count = read_to_end(&committed, partitions)?;
-        counts.insert(topic, count);
+        counts.insert(topic, 0);
     }
+    committed.assign(&list)?;
+    read_to_end(&committed, list.count(), &mut counts)?;
     Ok(counts)
 }
 
 /// Makes room for the next contender.
 pub(crate) fn delete<'a>(kafka: &Kafka, topics: impl Iterator<Item = &'a String>) {
-    topics.for_each(|topic| kafka.delete_topic(topic));
+    kafka.delete_topics(&topics.map(String::as_str).collect::<Vec<_>>());
 }
 
-fn read_to_end(reader: &BaseConsumer, mut open: usize) -> Result<u64> {
-    let (mut count, mut last) = (0, Instant::now());
+/// Every partition says once that it ended.
+fn read_to_end(reader: &BaseConsumer, mut open: usize, counts: &mut BTreeMap<String, u64>) -> Result<()> {
+    let mut last = Instant::now();
     while open > 0 {
         match reader.poll(Duration::from_millis(100)) {
-            Some(Ok(_)) => {
-                count += 1;
+            Some(Ok(message)) => {
+                if let Some(count) = counts.get_mut(message.topic()) {
+                    *count += 1;
+                }
                 last = Instant::now();
             }
             Some(Err(KafkaError::PartitionEOF(_))) => open -= 1,
             Some(Err(error)) => return Err(error.into()),
-            None => ensure!(last.elapsed() < DEADLINE, "no end of a topic after {count} records"),
+            None => ensure!(last.elapsed() < DEADLINE, "{open} partitions do not end"),
         }
     }
-    Ok(count)
+    Ok(())
 }
 
 /// A reader of whole topics, without a group.

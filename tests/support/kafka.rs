@@ -147,7 +147,12 @@ impl Kafka {
 
     #[track_caller]
     pub(crate) fn delete_topic(&self, name: &str) {
-        let results = runtime().block_on(self.admin().delete_topics(&[name], &AdminOptions::new()));
+        self.delete_topics(&[name]);
+    }
+
+    #[track_caller]
+    pub(crate) fn delete_topics(&self, names: &[&str]) {
+        let results = runtime().block_on(self.admin().delete_topics(names, &AdminOptions::new()));
         for result in results.unwrap() {
             result.unwrap_or_else(|(name, error)| panic!("topic {name}: {error}"));
         }
