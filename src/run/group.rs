@@ -36,7 +36,15 @@ pub struct Moment {
 impl Group {
     /// No batch is open.
     pub fn new(interval: Duration, max_bytes: u64, max_open: Duration) -> Self {
-        Self { interval, max_bytes, max_open, stretched: Duration::ZERO, opened: None, bytes: 0, behind: false }
+        Self {
+            interval,
+            max_bytes,
+            max_open,
+            stretched: Duration::ZERO,
+            opened: None,
+            bytes: 0,
+            behind: false,
+        }
     }
 
     /// Records of `bytes` were encoded into the batch at `now`.
@@ -64,7 +72,8 @@ impl Group {
     }
 
     fn patience(&self) -> Duration {
-        let interval = if self.behind { self.interval.saturating_mul(BEHIND_INTERVALS) } else { self.interval };
+        let interval =
+            if self.behind { self.interval.saturating_mul(BEHIND_INTERVALS) } else { self.interval };
         interval.max(self.stretched)
     }
 
