@@ -1,5 +1,7 @@
 //! The checkpoint itself, as it is stored: one JSON object per pipeline.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
@@ -12,7 +14,8 @@ pub struct Position {
     /// `system_identifier` of the cluster.
     pub system_id: u64,
     pub timeline: u32,
-    pub slot: String,
+    /// Shared, so that a position can be told at every turn without an allocation.
+    pub slot: Arc<str>,
     /// May be confirmed to the slot: nothing before it is needed again.
     pub end_lsn: Lsn,
     /// End of the commit record of the last transaction published, for `source.sequence`; none before the first.
@@ -53,7 +56,7 @@ impl Position {
             version: VERSION,
             system_id: self.system_id.to_string(),
             timeline: self.timeline,
-            slot: self.slot.clone(),
+            slot: self.slot.to_string(),
             commit_lsn: self.end_lsn.to_string(),
             ordinal: self.partial.map_or(0, |partial| partial.ordinal),
             partial_commit_lsn: self.partial.map(|partial| partial.commit_lsn.to_string()),
@@ -78,7 +81,7 @@ impl Position {
         Ok(Self {
             system_id: stored.system_id.parse().map_err(|_| bad("system_id is not a number".into()))?,
             timeline: stored.timeline,
-            slot: stored.slot,
+            slot: stored.slot.into(),
             end_lsn: lsn(&stored.commit_lsn)?,
             last_commit_end_lsn: stored.last_commit_lsn.as_deref().map(lsn).transpose()?,
             partial: match stored.partial_commit_lsn {

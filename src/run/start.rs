@@ -160,7 +160,7 @@ fn start_position(config: &Config, identity: &Identity, lsn: Lsn, resume: &Resum
     Position {
         system_id: identity.system_id,
         timeline: identity.timeline,
-        slot: config.source.slot.clone(),
+        slot: config.source.slot.as_str().into(),
         end_lsn: lsn,
         last_commit_end_lsn: resume.last_commit_end_lsn,
         partial: resume.partial.map(|(commit_lsn, ordinal)| Partial { commit_lsn, ordinal }),

@@ -21,7 +21,7 @@ pub(super) fn producer(config: &Config, queue_bytes: u64) -> Result<ClientConfig
         .set("partitioner", "murmur2_random")
         .set("compression.type", "lz4")
         // With transactions a commit flushes at once, so a longer pause only makes better batches.
-        .set("linger.ms", if exactly_once { "5" } else { "1" })
+        .set("linger.ms", if exactly_once { "20" } else { "1" })
         .set("message.max.bytes", largest.to_string())
         // Counted are the values alone; a record with seven headers costs about 1 KiB beside its value.
         .set("queue.buffering.max.kbytes", queue_kbytes(largest, queue_bytes).to_string())
