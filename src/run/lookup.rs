@@ -1,12 +1,15 @@
-//! [`Describe`] on the ordinary connection: what was read for all tables at the start is used once; a relation whose
-//! message comes again has changed, and is read anew.
+//! [`Describe`] on the ordinary connection: what was read for all tables at the start is used once and soon, for the burst
+//! of Relation messages that a start brings; a relation whose message comes later or again may have changed, and is read
+//! anew. The data thread waits for the answer, so the wait is bounded well below `wal_sender_timeout`.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::lsn::Oid;
 use crate::run::describe::Describe;
 use crate::source::Sql;
@@ -18,6 +21,7 @@ pub(crate) struct Lookup {
     runtime: Handle,
     tables: HashMap<Oid, TableDetails>,
     types: HashMap<Oid, TypeDetails>,
+    prefetched: Instant,
 }
 
 impl Lookup {
@@ -28,7 +32,7 @@ impl Lookup {
             .into_iter()
             .map(|table| (table.oid, table))
             .collect();
-        let mut lookup = Self { sql, runtime, tables, types: HashMap::new() };
+        let mut lookup = Self { sql, runtime, tables, types: HashMap::new(), prefetched: Instant::now() };
         let mut oids: Vec<Oid> = lookup
             .tables
             .values()
@@ -43,15 +47,27 @@ impl Lookup {
     fn fetch_types(&mut self, oids: &[Oid]) -> Result<()> {
         let unknown: Vec<Oid> = oids.iter().copied().filter(|oid| !self.types.contains_key(oid)).collect();
         if !unknown.is_empty() {
-            let found = self.runtime.block_on(catalog::type_details(&self.sql, &unknown))?;
+            let found = self.ask(catalog::type_details(&self.sql, &unknown))?;
             self.types.extend(found.into_iter().map(|details| (details.oid, details)));
         }
         Ok(())
+    }
+
+    fn ask<T>(&self, question: impl Future<Output = Result<T>>) -> Result<T> {
+        let silent = |_| Error::new(Kind::SourceUnreachable, "the catalog did not answer in time");
+        self.runtime
+            .block_on(async { tokio::time::timeout(PATIENCE, question).await })
+            .map_err(silent)
+            .and_then(|answer| answer)
+            .map_err(|error| error.context("describe relation"))
     }
 }
 
 impl Describe for Lookup {
     fn table(&mut self, oid: Oid, types: &[Oid]) -> Result<Option<TableDetails>> {
+        if self.prefetched.elapsed() > FRESH {
+            self.tables = HashMap::new();
+        }
         if let Some(details) = self.tables.remove(&oid) {
             self.fetch_types(types)?;
             return Ok(Some(details));
@@ -61,7 +77,7 @@ impl Describe for Lookup {
             self.types.remove(oid);
         }
         self.fetch_types(types)?;
-        let found = self.runtime.block_on(catalog::table_details(&self.sql, &[oid]))?;
+        let found = self.ask(catalog::table_details(&self.sql, &[oid]))?;
         Ok(found.into_iter().next())
     }
 
@@ -69,3 +85,7 @@ impl Describe for Lookup {
         self.types.get(&oid).cloned()
     }
 }
+
+/// How long what was read at the start is taken for what the stream means.
+const FRESH: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(20);
