@@ -1,4 +1,4 @@
-//! The oldest, a middle and the newest server.
+//! Every major version, from the oldest to the newest.
 
 use serde_json::json;
 
@@ -11,8 +11,38 @@ fn postgres_10() {
 }
 
 #[test]
+fn postgres_11() {
+    smoke(11);
+}
+
+#[test]
+fn postgres_12() {
+    smoke(12);
+}
+
+#[test]
+fn postgres_13() {
+    smoke(13);
+}
+
+#[test]
 fn postgres_14() {
     smoke(14);
+}
+
+#[test]
+fn postgres_15() {
+    smoke(15);
+}
+
+#[test]
+fn postgres_16() {
+    smoke(16);
+}
+
+#[test]
+fn postgres_17() {
+    smoke(17);
 }
 
 #[test]

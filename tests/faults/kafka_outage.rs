@@ -13,7 +13,7 @@ const MEMORY_BYTES: u64 = 64 * 1024 * 1024;
 
 #[test]
 fn an_outage_keeps_the_session_and_the_memory() {
-    const OUTAGE: Duration = Duration::from_secs(15);
+    const OUTAGE: Duration = Duration::from_secs(30);
     let (db, kafka) = (Postgres::shared(18).database("faults"), broker());
     workload::prepare(&db);
     let mut daemon = daemon(&db, &kafka)
