@@ -115,6 +115,8 @@ fn a_broker_that_takes_nothing_is_unhealthy_and_said_once() {
     assert!(response.body.contains("work is waiting and nothing has become durable"), "{}", response.body);
     assert!(daemon.metrics().value("headwater_healthy") < 0.5);
     assert_eq!(asked(&daemon, &["status", "--health"]).status.code(), Some(1));
+    // The probe may see it up to a second before the watcher that logs it.
+    daemon.wait_log("\"message\":\"unhealthy");
     kafka.resume();
     wait_until(DEADLINE, "good health", || {
         daemon.get("/healthz").is_ok_and(|response| response.status == 200)
