@@ -8,7 +8,7 @@
 //! **Ordinary SQL** ([`Sql`]) is asynchronous, on tokio-postgres: [`system`], [`slot`], [`publication`] and [`catalog`]
 //! read, and where allowed change, what their names say; [`check`] reports all that stands in the way.
 //!
-//! The order that matters: first [`publication::ensure`], then [`slot::create`], for a slot that is older than its
+//! The order that matters: first [`publication::ensure`], then [`Connection::create_slot`], for a slot that is older than its
 //! publication does not see it; then the stream. Both connections use the same TLS settings, log-in and pinned session.
 
 mod auth;

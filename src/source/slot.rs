@@ -127,35 +127,6 @@ pub async fn inspect(sql: &Sql, name: &str) -> Result<Option<SlotState>> {
     }))
 }
 
-/// Bytes of log that the slot retains; none when there is no slot, or it retains nothing.
-pub async fn retained_wal(sql: &Sql, name: &str) -> Result<Option<u64>> {
-    let state = inspect(sql, name).await?;
-    Ok(state.and_then(|state| state.retained_bytes).and_then(|bytes| u64::try_from(bytes).ok()))
-}
-
-/// Creates the slot and returns its consistent point. The publication must exist before: a slot that is older than
-/// its publication does not see it.
-///
-/// # Errors
-/// [`Kind::SourceServer`] when transactions in progress do not end within the statement timeout, and what else the
-/// server says.
-pub async fn create(sql: &Sql, name: &str) -> Result<Lsn> {
-    let statement = "SELECT lsn::text FROM pg_create_logical_replication_slot($1::text::name, 'pgoutput')";
-    let rows = sql.query(statement, &[&name]).await.map_err(|error| {
-        let waited = error.sqlstate() == Some("57014");
-        let error = error.context("create slot");
-        if waited {
-            error.with_hint("a new slot waits for the transactions that are in progress: end those that SELECT pid, xact_start, query FROM pg_stat_activity WHERE backend_xid IS NOT NULL ORDER BY xact_start shows; it is tried again")
-        } else {
-            error
-        }
-    })?;
-    let text: String = rows.first().map(|row| value(row, 0)).transpose()?.unwrap_or_default();
-    text.parse().map_err(|error| {
-        Error::new(Kind::SourceProtocol, "the new slot has no consistent point").with_source(error)
-    })
-}
-
 fn inspect_query(version: ServerVersion) -> String {
     let from = |major, column: &'static str, before: &'static str| {
         if version.at_least(major) { column } else { before }
