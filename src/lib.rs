@@ -9,6 +9,7 @@
 //! A stage knows only the stages before it, whose values it receives; `run` alone knows them all. `decode`, `event`,
 //! `encode` and the ledger in `checkpoint` are pure: bytes and time in, values out.
 
+pub mod allocator;
 pub mod checkpoint;
 pub mod cli;
 pub mod config;

@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use headwater::allocator;
 use headwater::cli::{self, Cli, Command};
 use headwater::config::Config;
 use headwater::error::{Error, Kind, Result};
@@ -11,6 +12,7 @@ use headwater::observe::logging;
 use headwater::run;
 
 fn main() -> ExitCode {
+    allocator::tune();
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(code) => return ExitCode::from(code),

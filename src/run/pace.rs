@@ -1,73 +1,137 @@
 //! When to read: at once while the stream is live, late and in bulk while there is a backlog.
 //!
-//! The walsender flushes every message with a send() of its own. A reader that wakes for each one costs the server more
-//! than decoding does; letting a few hundred microseconds of messages gather more than doubles the server's rate. But a
-//! commit on a quiet stream must go out in milliseconds. The rule needs no view of the server: a read that came soon
-//! after the one before it and brought little is a sign of a stream in full flow, so the next one waits a little.
+//! The walsender flushes every message with a send() of its own. A reader that sleeps in poll() is woken by each of them,
+//! and the waking is done in the sender's system call: it costs the server more than decoding does. Letting a few hundred
+//! microseconds of messages gather, without being woken, more than doubles the server's rate. But a commit on a quiet
+//! stream must go out in milliseconds.
+//!
+//! The rule needs no view of the server. What counts is how soon the next bytes are there once we are ready for them: a
+//! few short gaps in a row are a stream in full flow, and then each read waits a little. The time that our own work
+//! takes is left out, or a slow moment of ours would look like a pause of the server and let it wake us again.
 
 use std::time::{Duration, Instant};
 
 /// Decides on the pause before the next read. Pure: time comes in.
 #[derive(Debug, Default)]
 pub struct Pace {
-    last_read: Option<Instant>,
-    flowing: bool,
+    /// Since when the next bytes are wanted.
+    ready: Option<Instant>,
+    /// Reads in a row that came soon after that.
+    streak: u32,
+    /// The last read brought so much that the next may follow at once.
+    bulk: bool,
 }
 
-/// Reads closer together than this belong to one flow.
-const FLOW: Duration = Duration::from_micros(500);
-/// A read of this many bytes or more was worth its wakeup.
+/// Bytes this soon after we were ready for them belong to the same flow.
+const FLOW: Duration = Duration::from_millis(1);
+/// Reads in a row that make a flow. A transaction of one row comes in up to four.
+const FLOW_READS: u32 = 8;
+/// A read of this many bytes or more was worth its system call.
 const BULK_BYTES: usize = 64 * 1024;
 /// What a reader in full flow waits, so that messages gather.
 const GATHER: Duration = Duration::from_micros(200);
 
 impl Pace {
+    /// Ready to read at `now`. Says how long to let messages gather first; none: read as soon as there is something.
+    pub fn pause(&mut self, now: Instant) -> Option<Duration> {
+        let ready = *self.ready.get_or_insert(now);
+        (self.streak >= FLOW_READS && !self.bulk && is_close(ready, now)).then_some(GATHER)
+    }
+
     /// A read brought `bytes` at `now`.
     pub fn read(&mut self, bytes: usize, now: Instant) {
-        let close = self.last_read.is_some_and(|last| now.duration_since(last) < FLOW);
-        self.flowing = close && bytes < BULK_BYTES;
-        self.last_read = Some(now);
+        let close = self.ready.take().is_some_and(|ready| is_close(ready, now));
+        self.streak = if close { self.streak.saturating_add(1) } else { 0 };
+        self.bulk = bytes >= BULK_BYTES;
     }
 
     /// There was nothing to read.
-    pub fn idle(&mut self) {
-        self.flowing = false;
+    pub fn dry(&mut self) {
+        self.bulk = false;
     }
+}
 
-    /// How long to let messages gather before the next read; none: read as soon as there is something.
-    pub fn pause(&self) -> Option<Duration> {
-        self.flowing.then_some(GATHER)
-    }
+fn is_close(ready: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(ready) < FLOW
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A stream whose bytes are there some time after we are ready for them; our work takes its own time.
+    struct Stream {
+        pace: Pace,
+        now: Instant,
+    }
+
+    impl Stream {
+        fn new() -> Self {
+            Self { pace: Pace::default(), now: Instant::now() }
+        }
+
+        fn reads(&mut self, count: u32, bytes: usize, gap: Duration, work: Duration) {
+            for _ in 0..count {
+                self.pause();
+                self.now += gap;
+                self.pace.read(bytes, self.now);
+                self.now += work;
+            }
+        }
+
+        fn pause(&mut self) -> Option<Duration> {
+            self.pace.pause(self.now)
+        }
+    }
+
+    const SHORT: Duration = Duration::from_micros(5);
+
     #[test]
     fn live_stream_is_read_at_once() {
-        let (mut pace, start) = (Pace::default(), Instant::now());
-        for millis in 0..10 {
-            pace.read(300, start + Duration::from_millis(millis));
-            assert_eq!(pace.pause(), None);
+        let mut stream = Stream::new();
+        for _ in 0..100 {
+            stream.reads(1, 300, FLOW, SHORT);
+            assert_eq!(stream.pause(), None);
+            stream.reads(3, 100, SHORT, SHORT);
+            assert_eq!(stream.pause(), None, "the messages of one small transaction");
         }
     }
 
     #[test]
     fn backlog_in_small_messages_gathers() {
-        let (mut pace, start) = (Pace::default(), Instant::now());
-        pace.read(300, start);
-        pace.read(300, start + Duration::from_micros(20));
-        assert_eq!(pace.pause(), Some(GATHER));
-        pace.read(20_000, start + Duration::from_micros(240));
-        assert_eq!(pace.pause(), Some(GATHER));
+        let mut stream = Stream::new();
+        stream.reads(20, 300, SHORT, SHORT);
+        assert_eq!(stream.pause(), Some(GATHER));
+        stream.reads(20, 20_000, GATHER, SHORT);
+        assert_eq!(stream.pause(), Some(GATHER));
+    }
+
+    #[test]
+    fn slow_work_of_ours_is_no_pause_of_the_server() {
+        let mut stream = Stream::new();
+        stream.reads(20, 30_000, SHORT, Duration::from_millis(3));
+        assert_eq!(stream.pause(), Some(GATHER));
+        stream.now += GATHER;
+        stream.pace.dry();
+        assert_eq!(stream.pause(), Some(GATHER), "nothing yet, and it will come");
+    }
+
+    #[test]
+    fn a_flow_that_ended_is_read_at_once() {
+        let mut stream = Stream::new();
+        stream.reads(20, 300, SHORT, SHORT);
+        assert_eq!(stream.pause(), Some(GATHER));
+        stream.pace.dry();
+        stream.now += FLOW;
+        assert_eq!(stream.pause(), None);
     }
 
     #[test]
     fn bulk_is_read_on_without_a_pause() {
-        let (mut pace, start) = (Pace::default(), Instant::now());
-        pace.read(BULK_BYTES, start);
-        pace.read(BULK_BYTES, start + Duration::from_micros(20));
-        assert_eq!(pace.pause(), None);
+        let mut stream = Stream::new();
+        stream.reads(20, BULK_BYTES, SHORT, SHORT);
+        assert_eq!(stream.pause(), None);
+        stream.pace.dry();
+        assert_eq!(stream.pause(), Some(GATHER), "the kernel has no more just now");
     }
 }

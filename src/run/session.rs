@@ -172,7 +172,7 @@ impl Session {
         if self.translate(now, clock)? {
             return Ok(true);
         }
-        if let Some(pause) = self.pace.pause() {
+        if let Some(pause) = self.pace.pause(Instant::now()) {
             std::thread::sleep(pause);
         }
         match self.parts.stream.fill()? {
@@ -185,7 +185,7 @@ impl Session {
                 Ok(true)
             }
             Fill::WouldBlock => {
-                self.pace.idle();
+                self.pace.dry();
                 Ok(!std::mem::replace(&mut self.quiet, true))
             }
             Fill::Closed => Err(self.parts.stream.closed()),

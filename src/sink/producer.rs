@@ -1,4 +1,4 @@
-//! The one file with unsafe code: a safe skin over the calls of librdkafka that the `rdkafka` crate makes too slow.
+//! A safe skin over the calls of librdkafka that the `rdkafka` crate makes too slow.
 //! Measured: the crate looks a topic up by name under a lock for each record and allocates for its name; its
 //! `commit_transaction` and `flush` wait in slices of 100 ms. Here records go to topic handles, and a commit returns when
 //! it is done, because another thread serves the events.
