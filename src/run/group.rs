@@ -1,8 +1,8 @@
 //! Group commit: when the open batch is sealed and made durable. Pure: time comes in.
 //!
 //! A batch holds whole source transactions. It is sealed when the stream goes quiet, or once it has been open for the
-//! commit interval; while there is a backlog, in which nobody waits for the newest change, for a few intervals, because
-//! the brokers stand idle during each commit. A source transaction that is too large or takes too long is cut in the middle, at an ordinal: the
+//! commit interval; while there is a backlog, in which nobody waits for the newest change, for an interval after all if the
+//! stream goes quiet, and for a few if it does not, because the brokers stand idle during each commit. A source transaction that is too large or takes too long is cut in the middle, at an ordinal: the
 //! broker would abort a transaction that outlives `transaction.timeout.ms`, and with it all the work.
 //!
 //! A commit also costs the brokers a marker in every partition that was written: ten milliseconds for a few, most of a second
@@ -63,7 +63,7 @@ impl Group {
         let Some(opened) = self.opened else { return false };
         let age = moment.now.saturating_duration_since(opened);
         let full = self.bytes >= self.max_bytes || age >= self.max_open;
-        full || moment.boundary && (moment.quiet || age >= self.patience())
+        full || moment.boundary && (moment.quiet && !self.behind || age >= self.patience(moment.quiet))
     }
 
     /// Whether there is a backlog.
@@ -71,10 +71,14 @@ impl Group {
         self.behind = behind;
     }
 
-    fn patience(&self) -> Duration {
-        let interval =
-            if self.behind { self.interval.saturating_mul(BEHIND_INTERVALS) } else { self.interval };
-        interval.max(self.stretched)
+    /// How long the batch stays open.
+    fn patience(&self, quiet: bool) -> Duration {
+        match (self.behind, quiet) {
+            // A backlog that comes with pauses, or its end: no reason to commit at each of them.
+            (true, true) => self.interval,
+            (true, false) => self.interval.saturating_mul(BEHIND_INTERVALS).max(self.stretched),
+            (false, _) => self.interval.max(self.stretched),
+        }
     }
 
     /// A sealed batch took so long to become durable.
@@ -91,13 +95,13 @@ impl Group {
     /// When [`Group::due`] may become true by time alone.
     pub fn wait(&self, now: Instant) -> Option<Duration> {
         let age = now.saturating_duration_since(self.opened?);
-        Some(self.patience().saturating_sub(age))
+        Some(self.patience(self.behind).saturating_sub(age))
     }
 }
 
 /// A batch of a busy stream stays open this many times as long as the last commit took.
 const COMMIT_SHARE: u32 = 4;
-/// Intervals that a batch stays open during a backlog.
+/// Intervals that a batch stays open during a backlog without pauses.
 const BEHIND_INTERVALS: u32 = 5;
 
 #[cfg(test)]
@@ -150,13 +154,15 @@ mod tests {
     #[test]
     fn a_backlog_is_sealed_less_often() {
         let (mut group, now) = (group(), Instant::now());
-        group.add(10, now);
         group.set_behind(true);
+        group.add(10, now);
         assert!(!group.due(at(now + Duration::from_millis(499), true, false)));
         assert!(group.due(at(now + Duration::from_millis(500), true, false)));
-        assert!(group.due(at(now, true, true)), "quiet all the same");
+        assert_eq!(group.wait(now), Some(Duration::from_millis(100)));
+        assert!(!group.due(at(now + Duration::from_millis(99), true, true)), "one that comes in pieces");
+        assert!(group.due(at(now + Duration::from_millis(100), true, true)), "its end");
         group.set_behind(false);
-        assert!(group.due(at(now + Duration::from_millis(100), true, false)));
+        assert!(group.due(at(now, true, true)));
     }
 
     #[test]

@@ -45,9 +45,11 @@ impl Pace {
         self.bulk = bytes >= BULK_BYTES;
     }
 
-    /// There was nothing to read.
-    pub fn dry(&mut self) {
+    /// There was nothing to read at `now`. Whether the stream is still in flow, so that more is to come in a moment; otherwise
+    /// it is quiet.
+    pub fn dry(&mut self, now: Instant) -> bool {
         self.bulk = false;
+        self.pause(now).is_some()
     }
 }
 
@@ -94,6 +96,7 @@ mod tests {
             assert_eq!(stream.pause(), None);
             stream.reads(3, 100, SHORT, SHORT);
             assert_eq!(stream.pause(), None, "the messages of one small transaction");
+            assert!(!stream.pace.dry(stream.now), "which may be committed now");
         }
     }
 
@@ -112,8 +115,8 @@ mod tests {
         stream.reads(20, 30_000, SHORT, Duration::from_millis(3));
         assert_eq!(stream.pause(), Some(GATHER));
         stream.now += GATHER;
-        stream.pace.dry();
-        assert_eq!(stream.pause(), Some(GATHER), "nothing yet, and it will come");
+        assert!(stream.pace.dry(stream.now), "nothing yet, and it will come");
+        assert_eq!(stream.pause(), Some(GATHER));
     }
 
     #[test]
@@ -121,8 +124,8 @@ mod tests {
         let mut stream = Stream::new();
         stream.reads(20, 300, SHORT, SHORT);
         assert_eq!(stream.pause(), Some(GATHER));
-        stream.pace.dry();
         stream.now += FLOW;
+        assert!(!stream.pace.dry(stream.now));
         assert_eq!(stream.pause(), None);
     }
 
@@ -131,7 +134,7 @@ mod tests {
         let mut stream = Stream::new();
         stream.reads(20, BULK_BYTES, SHORT, SHORT);
         assert_eq!(stream.pause(), None);
-        stream.pace.dry();
-        assert_eq!(stream.pause(), Some(GATHER), "the kernel has no more just now");
+        assert!(stream.pace.dry(stream.now), "the kernel has no more just now");
+        assert_eq!(stream.pause(), Some(GATHER));
     }
 }

@@ -109,11 +109,12 @@ impl Publisher {
         }
     }
 
-    /// A transaction that has records in the open batch ended.
-    pub(crate) fn committed(&mut self, commit_time: UnixMicros, clock: Now) {
+    /// A transaction that has records in the open batch ended. `sent` is the server's clock when it sent the commit: both
+    /// times are of one clock, which may differ from ours.
+    pub(crate) fn committed(&mut self, commit_time: UnixMicros, sent: UnixMicros) {
         self.commit_times.push_back(commit_time);
         self.commits += 1;
-        let age_us = clock.micros().0.saturating_sub(commit_time.0);
+        let age_us = sent.0.saturating_sub(commit_time.0);
         self.group.set_behind(age_us > BEHIND_US);
     }
 
@@ -569,7 +570,7 @@ mod tests {
                 }
                 if stream.step(publisher.records()) {
                     feedback.received(stream.end_lsn);
-                    publisher.committed(UnixMicros(0), Now(Duration::ZERO));
+                    publisher.committed(UnixMicros(0), UnixMicros(0));
                     if publisher.wants_seal(now) {
                         break;
                     }

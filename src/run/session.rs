@@ -185,7 +185,10 @@ impl Session {
                 Ok(true)
             }
             Fill::WouldBlock => {
-                self.pace.dry();
+                // A flow that a small socket buffer cuts into pieces is no reason to end a batch.
+                if self.pace.dry(Instant::now()) {
+                    return Ok(true);
+                }
                 Ok(!std::mem::replace(&mut self.quiet, true))
             }
             Fill::Closed => Err(self.parts.stream.closed()),
@@ -200,7 +203,7 @@ impl Session {
         let mut stopped = false;
         while let Some(frame) = stream.next_frame()? {
             match frame {
-                Frame::XLogData { start, body, .. } => {
+                Frame::XLogData { start, sent, body, .. } => {
                     feedback.received(start);
                     let step =
                         translator.message((start, clock), body, &mut **describe, publisher.records())?;
@@ -210,7 +213,7 @@ impl Session {
                         feedback.received(end_lsn);
                         telemetry.committed();
                         if published {
-                            publisher.committed(commit_time, clock);
+                            publisher.committed(commit_time, sent);
                         }
                         stopped = publisher.wants_seal(now);
                     }

@@ -20,8 +20,9 @@ pub(super) fn producer(config: &Config, queue_bytes: u64) -> Result<ClientConfig
         .set_log_level(RDKafkaLogLevel::Info)
         .set("partitioner", "murmur2_random")
         .set("compression.type", "lz4")
-        // With transactions a commit flushes at once, so a longer pause only makes better batches.
-        .set("linger.ms", if exactly_once { "20" } else { "1" })
+        // With transactions a commit flushes at once. A pause is for the batches of a backlog: 20 ms let the queue run full before
+        // they left (157,000 changes/s instead of 202,000 over four topics), 2 ms are no better than 5.
+        .set("linger.ms", if exactly_once { "5" } else { "1" })
         .set("message.max.bytes", largest.to_string())
         // Counted are the values alone; a record with seven headers costs about 1 KiB beside its value.
         .set("queue.buffering.max.kbytes", queue_kbytes(largest, queue_bytes).to_string())
