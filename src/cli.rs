@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, Config, LoadOptions, Loaded};
+use crate::config::{self, LoadOptions, Loaded, Process};
 use crate::error::{Error, Kind, Result};
 
 /// The exit code of bad usage, as in sysexits.h.
@@ -43,9 +43,9 @@ pub struct Options {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Capture and publish until stopped
-    Run,
+    Run(Selected),
     /// Check configuration, database and brokers, and say what is missing
-    Check,
+    Check(Selected),
     /// Print what the running process reports of itself
     Status(StatusOptions),
     /// Print the configuration in one of its forms
@@ -53,9 +53,20 @@ pub enum Command {
     Config(ConfigCommand),
 }
 
+/// Which of several pipelines.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Selected {
+    /// Take only this one of the pipelines; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub pipeline: Vec<String>,
+}
+
 /// What to ask the running process.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct StatusOptions {
+    /// Ask about one of several pipelines
+    #[arg(long, value_name = "NAME")]
+    pub pipeline: Option<String>,
     /// Ask /healthz instead: exit code 0 when it is healthy, 1 when it is not or does not answer
     #[arg(long)]
     pub health: bool,
@@ -89,12 +100,14 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> std::result::Resu
     })
 }
 
-/// Loads the configuration that the arguments and the environment of the process name.
-pub fn load(options: &Options) -> Result<Loaded> {
+/// Loads the configuration that the arguments and the environment of the process name, with all pipelines or `only` those of
+/// these names.
+pub fn load(options: &Options, only: &[String]) -> Result<Loaded> {
     config::load(&LoadOptions {
         files: options.config.clone(),
         environment: config::environment(),
         overrides: options.set.clone(),
+        only: only.to_vec(),
     })
 }
 
@@ -103,33 +116,44 @@ pub fn config_text(command: ConfigCommand, options: &Options) -> Result<String> 
     match command {
         ConfigCommand::Defaults => Ok(config::defaults_toml()),
         ConfigCommand::Schema => Ok(format!("{:#}\n", config::schema_json())),
-        ConfigCommand::Show => Ok(config::show(&load(options)?)),
+        ConfigCommand::Show => Ok(config::show(&load(options, &[])?)),
     }
 }
 
-/// What the running process answers at `/status`.
-pub fn status(config: &Config) -> Result<String> {
-    let answer = ask(config, "/status")?;
-    if answer.code == "200" {
-        return Ok(answer.body);
+/// What the running process answers at `/status`, of all pipelines or of one.
+pub fn status(process: &Process, pipeline: Option<&str>) -> Result<String> {
+    let path = of_pipeline("/status", pipeline);
+    let answer = ask(process, &path)?;
+    match (answer.code.as_str(), pipeline) {
+        ("200", _) => Ok(answer.body),
+        ("404", Some(name)) => {
+            Err(Error::new(Kind::Config, format!("--pipeline {name}: {}", answer.body.trim_end()))
+                .with_hint("name a pipeline of the running process"))
+        }
+        _ => {
+            let detail = format!("http://{}{path} answered with {}", answer.address, answer.code);
+            Err(Error::new(Kind::Config, detail)
+                .with_hint("check that admin.listen is Headwater's and not another's"))
+        }
     }
-    let detail = format!("http://{}/status answered with {}", answer.address, answer.code);
-    Err(Error::new(Kind::Config, detail)
-        .with_hint("check that admin.listen is Headwater's and not another's"))
 }
 
 /// What the running process answers at `/healthz`, and the exit code: 0 when it is healthy, else 1. Container engines know
 /// no other two.
-pub fn health(config: &Config) -> (String, u8) {
-    match ask(config, "/healthz") {
+pub fn health(process: &Process, pipeline: Option<&str>) -> (String, u8) {
+    match ask(process, &of_pipeline("/healthz", pipeline)) {
         Ok(answer) if answer.code == "200" => (answer.body, 0),
         Ok(answer) => (answer.body, EXIT_UNHEALTHY),
         Err(error) => (format!("{error}\n"), EXIT_UNHEALTHY),
     }
 }
 
-fn ask(config: &Config, path: &str) -> Result<Answer> {
-    let listen = config.admin.listen.ok_or_else(|| {
+fn of_pipeline(page: &str, pipeline: Option<&str>) -> String {
+    pipeline.map_or_else(|| page.to_owned(), |name| format!("{page}/{name}"))
+}
+
+fn ask(process: &Process, path: &str) -> Result<Answer> {
+    let listen = process.admin.listen.ok_or_else(|| {
         Error::new(Kind::Config, "admin.listen is empty: the process has no admin server to ask")
             .with_hint("set admin.listen and start the process again")
     })?;
@@ -204,10 +228,20 @@ mod tests {
             "headwater run -c a.toml -c b.yaml --set name=x",
         ] {
             let cli = arguments(line).unwrap();
-            assert!(matches!(cli.command, Command::Run), "{line}");
+            assert!(matches!(cli.command, Command::Run(_)), "{line}");
             assert_eq!(cli.options.config, [PathBuf::from("a.toml"), PathBuf::from("b.yaml")]);
             assert_eq!(cli.options.set, [("name".to_owned(), "x".to_owned())]);
         }
+    }
+
+    #[test]
+    fn pipelines_are_chosen_by_name() {
+        let chosen = |line| match arguments(line).unwrap().command {
+            Command::Run(selected) | Command::Check(selected) => selected.pipeline,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(chosen("headwater run --pipeline a --config x.toml --pipeline b"), ["a", "b"]);
+        assert_eq!(chosen("headwater check"), [""; 0]);
     }
 
     #[test]
@@ -260,7 +294,7 @@ mod tests {
             config: vec!["config/headwater.toml".into()],
             set: vec![("admin.listen".to_owned(), free.to_string())],
         };
-        let error = status(&load(&options).unwrap().config).unwrap_err();
+        let error = status(&load(&options, &[]).unwrap().process, None).unwrap_err();
         assert_eq!(error.kind().exit_code(), 69);
         assert!(error.to_string().contains(&format!("no answer from http://{free}/status")), "{error}");
     }

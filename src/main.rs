@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use headwater::allocator;
 use headwater::cli::{self, Cli, Command};
-use headwater::config::Config;
+use headwater::config::Loaded;
 use headwater::error::{Error, Kind, Result};
 use headwater::observe::logging;
 use headwater::run;
@@ -30,24 +30,26 @@ fn main() -> ExitCode {
 fn execute(cli: &Cli) -> Result<u8> {
     match &cli.command {
         Command::Config(command) => print(&cli::config_text(*command, &cli.options)?),
-        Command::Status(cli::StatusOptions { health: false }) => {
-            print(&cli::status(&cli::load(&cli.options)?.config)?)
-        }
-        Command::Status(cli::StatusOptions { health: true }) => {
-            let (text, code) = cli::health(&cli::load(&cli.options)?.config);
+        Command::Status(status) if status.health => {
+            let (text, code) =
+                cli::health(&cli::load(&cli.options, &[])?.process, status.pipeline.as_deref());
             print(&text).map(|_| code)
         }
-        Command::Check => {
-            let config = cli::load(&cli.options)?.config;
-            secure()?;
-            runtime()?.block_on(run::check(&config, &mut std::io::stdout()))
+        Command::Status(status) => {
+            print(&cli::status(&cli::load(&cli.options, &[])?.process, status.pipeline.as_deref())?)
         }
-        Command::Run => {
-            let config: Config = cli::load(&cli.options)?.config;
-            logging::init(&config.log)?;
+        Command::Check(selected) => {
+            let loaded = cli::load(&cli.options, &selected.pipeline)?;
+            secure()?;
+            let (pipelines, several) = (loaded.pipelines, loaded.process.several);
+            runtime()?.block_on(run::check(pipelines, several, &mut std::io::stdout()))
+        }
+        Command::Run(selected) => {
+            let Loaded { process, pipelines, .. } = cli::load(&cli.options, &selected.pipeline)?;
+            logging::init(&process.log)?;
             secure()?;
             let runtime = runtime()?;
-            let code = runtime.block_on(run::run(config));
+            let code = runtime.block_on(run::run(process, pipelines));
             // A thread that waits for a server that is gone must not hold the end of the process.
             runtime.shutdown_background();
             code
@@ -55,7 +57,7 @@ fn execute(cli: &Cli) -> Result<u8> {
     }
 }
 
-/// One worker: SQL, signals and the admin pages; the data path has a thread of its own.
+/// One worker: SQL, signals and the admin pages; the data path of each pipeline has a thread of its own.
 fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)

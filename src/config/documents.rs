@@ -157,7 +157,7 @@ fn sample_means_the_same_with_and_without_its_comments() {
     std::fs::write(&all, uncommented()).unwrap();
     let config = |file: PathBuf| {
         let options = LoadOptions { files: vec![file], ..LoadOptions::default() };
-        format!("{:?}", load(&options).unwrap().config)
+        format!("{:?}", load(&options).unwrap().pipelines)
     };
     assert_eq!(config(all), config(root("config/headwater.toml")));
 }

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use super::share::SMALLEST_SHARE;
+
 /// One key.
 pub(super) struct Key {
     /// `section.key`, or the key alone at the top.
@@ -103,7 +105,6 @@ const fn seconds(seconds: u64) -> Duration {
 }
 const DAY: Duration = seconds(86_400);
 const KIB: u64 = 1 << 10;
-const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
 const fn entry(path: &'static str, form: Form, default: &'static str, doc: &'static str) -> Key {
@@ -204,8 +205,8 @@ pub(super) const KEYS: &[Key] = &[
     entry("retry.give_up_after", Form::Duration(MS, Duration::from_secs(366 * 86_400)), UNSET,
         "End with exit code 75 when nothing has succeeded for so long. Without it: never, since the process that waits loses nothing."),
 
-    entry("limits.memory", Form::Size(32 * MIB, 1_024 * GIB), "\"64MiB\"",
-        "Resident memory that the process may use; at least 32MiB. Buffers and the producer's queue are sized from it."),
+    entry("limits.memory", Form::Size(SMALLEST_SHARE, 1_024 * GIB), "\"64MiB\"",
+        "Resident memory that the process may use; at least 32MiB. Buffers and the producer's queue are sized from it. Several pipelines share it evenly; in a [[pipeline]], the part of it that this one gets."),
     entry("limits.max_message", Form::Size(64 * KIB, GIB), UNSET,
         "Largest single change that is taken, at most half of limits.memory. Without it: a quarter of limits.memory, at most 1GiB. A larger one ends the pipeline with exit code 69."),
     entry("limits.drain_timeout", Form::Duration(Duration::ZERO, seconds(3_600)), "\"10s\"",

@@ -120,6 +120,26 @@ impl Layer {
         }
     }
 
+    /// The layer without some of its keys.
+    pub(super) fn without(&self, paths: &[&str]) -> Self {
+        let kept = self.0.iter().filter(|(path, _)| !paths.contains(&path.as_str()));
+        Self(kept.map(|(path, value)| (path.clone(), value.clone())).collect())
+    }
+
+    /// The keys that it has, with their values.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(path, value)| (path.as_str(), value))
+    }
+
+    /// Where the values come from, those in maps included.
+    pub(super) fn origins(&self) -> Vec<Origin> {
+        let entries = |value: &Value| match &value.kind {
+            ValueKind::Table(entries) => entries.values().map(Origin::of).collect(),
+            _ => vec![Origin::of(value)],
+        };
+        self.0.values().flat_map(entries).collect()
+    }
+
     /// The value of the key at `path`.
     pub(super) fn get(&self, path: &str) -> Option<&Value> {
         self.0.get(path)

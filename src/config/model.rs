@@ -22,8 +22,17 @@ pub struct Config {
     pub checkpoint: Checkpoint,
     pub retry: Retry,
     pub limits: Limits,
+}
+
+/// What concerns the process as a whole, however many pipelines run in it.
+#[derive(Clone, Debug)]
+pub struct Process {
     pub admin: Admin,
     pub log: Log,
+    /// Resident memory of the process in bytes: `limits.memory` at the top of the file.
+    pub memory: u64,
+    /// The file has `[[pipeline]]` tables, so that logs and pages must say which one is meant; also when it is one alone.
+    pub several: bool,
 }
 
 /// The database.
@@ -233,8 +242,10 @@ pub struct Retry {
 /// Bounds.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Resident memory of the process in bytes; default 64 MiB, at least 32 MiB.
+    /// The pipeline's part of the process's resident memory, in bytes: all of it, 64 MiB by default, or its share.
     pub memory: u64,
+    /// What of it is taken before any buffer, in bytes: threads and libraries, and the program where it counts here.
+    pub fixed: u64,
     /// Largest message of the stream in bytes; default a quarter of `memory`.
     pub max_message: u64,
     /// Time for draining after SIGTERM; default 10 s.

@@ -7,6 +7,7 @@ use config::Map;
 use super::keys::{Form, KEYS, SECTIONS, key};
 use super::layer::Layer;
 use super::origin::Origin;
+use super::pipelines::Pipelines;
 use super::report::{Mistake, Report, closest};
 
 const PREFIX: &str = "HEADWATER_";
@@ -14,20 +15,26 @@ const PREFIX: &str = "HEADWATER_";
 /// Names the files to load, and is no key.
 const FILES: &str = "HEADWATER_CONFIG";
 
-/// The layer of all variables that name keys.
+/// The layer of all variables that name keys; those of one pipeline, as `HEADWATER_PIPELINE__SHOP__SOURCE__PASSWORD`,
+/// go to it.
 ///
 /// A variable without `__` whose first word is no section is left alone: Kubernetes, for one, sets
 /// `HEADWATER_SERVICE_HOST` and `HEADWATER_PORT` when a service is named `headwater`.
 pub(super) fn environment<'a>(
     variables: impl Iterator<Item = (&'a str, &'a str)>,
+    pipelines: &mut Pipelines,
     report: &mut Report,
 ) -> Layer {
     let mut layer = Layer::default();
+    pipelines.new_layer();
     for (variable, text) in variables {
         let Some(name) = variable.strip_prefix(PREFIX).filter(|_| variable != FILES) else { continue };
         let name = name.to_ascii_lowercase();
         let origin = Origin::Environment { variable: variable.to_owned() };
-        if name.contains("__") || key(&name).is_some() {
+        if let Some(rest) = name.strip_prefix("pipeline__") {
+            let found = pipelines.of_variable(rest).map(|(pipeline, path)| (pipeline, variable_path(path)));
+            put_into_pipeline(pipelines, found, &name, &origin, text, report);
+        } else if name.contains("__") || key(&name).is_some() {
             put(&mut layer, &variable_path(&name), &origin, text, report);
         } else if let Some(fix) = meant(&name) {
             report.add(Mistake::about_key(Some(&origin), &name, "unknown key", fix));
@@ -36,15 +43,40 @@ pub(super) fn environment<'a>(
     layer
 }
 
-/// The layer of the `--set` flags, given as key and text; of a key that is given twice the last counts.
-pub(super) fn flags(overrides: &[(String, String)], report: &mut Report) -> Layer {
+/// The layer of the `--set` flags, given as key and text; of a key that is given twice the last counts. Those of one
+/// pipeline, as `pipeline.shop.source.slot`, go to it.
+pub(super) fn flags(overrides: &[(String, String)], pipelines: &mut Pipelines, report: &mut Report) -> Layer {
     let mut layer = Layer::default();
+    pipelines.new_layer();
     for (position, (name, text)) in overrides.iter().enumerate() {
         if overrides[position + 1..].iter().all(|(later, _)| later != name) {
-            put(&mut layer, name, &Origin::Flag { key: name.clone() }, text, report);
+            let origin = Origin::Flag { key: name.clone() };
+            if let Some(rest) = name.strip_prefix("pipeline.") {
+                let found = pipelines.of_flag(rest).map(|(pipeline, path)| (pipeline, path.to_owned()));
+                put_into_pipeline(pipelines, found, name, &origin, text, report);
+            } else {
+                put(&mut layer, name, &origin, text, report);
+            }
         }
     }
     layer
+}
+
+/// Puts a text at the path of the pipeline that was found for `name`, or says why none was: reason and repair.
+fn put_into_pipeline(
+    pipelines: &mut Pipelines,
+    found: Result<(usize, String), (String, String)>,
+    name: &str,
+    origin: &Origin,
+    text: &str,
+    report: &mut Report,
+) {
+    match found {
+        Ok((pipeline, path)) => pipelines.say(pipeline, report, |layer, report| {
+            put(layer, &path, origin, text, report);
+        }),
+        Err((reason, fix)) => report.add(Mistake::about_key(Some(origin), name, reason, fix)),
+    }
 }
 
 /// Puts a text at a path; what follows the path of a map is a name in it.

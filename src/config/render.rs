@@ -11,6 +11,7 @@ use super::Loaded;
 use super::keys::{Form, KEYS, Key, SECTIONS, split};
 use super::librdkafka::is_secret;
 use super::model::{Config, SslMode};
+use super::pipelines::is_of_the_process;
 use super::report::{REDACTED, redact_urls};
 use super::settings::{Setting, Settings};
 use super::typed::{Typed, quote};
@@ -20,24 +21,37 @@ use super::units::{format_duration, format_size};
 /// them out; three of them must be given before it runs.
 pub fn defaults_toml() -> String {
     let mut text = String::new();
-    sections(&mut text, |text, key| writeln!(text, "{} = {}", split(key.path).1, key.default));
+    sections(&mut text, "", |text, key| writeln!(text, "{} = {}", split(key.path).1, key.default));
     text
 }
 
 /// The configuration in force, as TOML with the origin of each value; secrets are `<redacted>`.
 pub fn show(loaded: &Loaded) -> String {
     let mut text = String::new();
-    sections(&mut text, |text, key| {
-        let Some((_, setting)) = loaded.settings.iter().find(|(known, _)| known.path == key.path) else {
-            return Ok(());
-        };
-        if setting.value == Typed::Unset {
-            return Ok(());
-        }
-        let value = value_toml(key, setting);
-        writeln!(text, "{} = {value} # {}", split(key.path).1, origins(setting))
+    let (top, pipelines) = &loaded.settings;
+    let concerns_all = |path: &str| is_of_the_process(path) || path == "limits.memory";
+    let several = !pipelines.is_empty();
+    sections(&mut text, "", |text, key| {
+        if several && !concerns_all(key.path) { Ok(()) } else { line_in_force(text, key, top) }
     });
+    for settings in pipelines {
+        text.push_str("\n[[pipeline]]\n");
+        sections(&mut text, "pipeline.", |text, key| {
+            if is_of_the_process(key.path) { Ok(()) } else { line_in_force(text, key, settings) }
+        });
+    }
     text
+}
+
+fn line_in_force(text: &mut String, key: &'static Key, settings: &Settings) -> std::fmt::Result {
+    let Some((_, setting)) = settings.iter().find(|(known, _)| known.path == key.path) else {
+        return Ok(());
+    };
+    if setting.value == Typed::Unset {
+        return Ok(());
+    }
+    let value = value_toml(key, setting);
+    writeln!(text, "{} = {value} # {}", split(key.path).1, origins(setting))
 }
 
 /// Where the value comes from; the entries of a map may come from several places.
@@ -50,18 +64,22 @@ fn origins(setting: &Setting) -> String {
     origins.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Writes the top-level keys and then each section with its heading.
-fn sections(text: &mut String, mut line: impl FnMut(&mut String, &'static Key) -> std::fmt::Result) {
+/// Writes the top-level keys and then each section that has lines with its heading; `within` is the table around them.
+fn sections(
+    text: &mut String,
+    within: &str,
+    mut line: impl FnMut(&mut String, &'static Key) -> std::fmt::Result,
+) {
     for section in std::iter::once("").chain(SECTIONS.iter().map(|(name, _)| *name)) {
-        if !section.is_empty() {
-            text.push_str("\n[");
-            text.push_str(section);
-            text.push_str("]\n");
-        }
+        let mut lines = String::new();
         for key in KEYS.iter().filter(|key| split(key.path).0 == section) {
             // Writing to a String cannot fail.
-            let _ = line(text, key);
+            let _ = line(&mut lines, key);
         }
+        if !section.is_empty() && !lines.is_empty() {
+            let _ = writeln!(text, "{}[{within}{section}]", if text.is_empty() { "" } else { "\n" });
+        }
+        text.push_str(&lines);
     }
 }
 
@@ -107,21 +125,16 @@ pub(super) fn settle(settings: &mut Settings, config: &Config) {
     }
 }
 
+/// Puts the share of a `[[pipeline]]` into its settings.
+pub(super) fn settle_share(settings: &mut Settings, config: &Config) {
+    settings.derive("limits.memory", Typed::Size(config.limits.memory));
+}
+
 /// JSON Schema (draft 2020-12) of a file, for editors.
 pub fn schema_json() -> Json {
-    let mut properties = Map::new();
-    for section in std::iter::once(("", "")).chain(SECTIONS) {
-        let keys = KEYS.iter().filter(|key| split(key.path).0 == section.0);
-        let entries = keys.map(|key| (split(key.path).1.to_owned(), key_schema(key))).collect::<Map<_, _>>();
-        if section.0.is_empty() {
-            properties.extend(entries);
-        } else {
-            let schema = json!({
-                "description": section.1, "type": "object", "additionalProperties": false, "properties": entries,
-            });
-            properties.insert(section.0.to_owned(), schema);
-        }
-    }
+    let mut properties = properties(|_| true);
+    let of_one = properties_of_pipeline();
+    properties.insert("pipeline".to_owned(), of_one);
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Headwater",
@@ -129,6 +142,36 @@ pub fn schema_json() -> Json {
         "additionalProperties": false,
         "properties": properties,
     })
+}
+
+fn properties_of_pipeline() -> Json {
+    let one = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["name"],
+        "properties": properties(|path| !is_of_the_process(path)),
+    });
+    json!({
+        "description": "Several pipelines in one process; what stands at the top is what each of them inherits, key by key.",
+        "type": "array", "minItems": 1, "items": one,
+    })
+}
+
+fn properties(wanted: impl Fn(&str) -> bool) -> Map<String, Json> {
+    let mut properties = Map::new();
+    for section in std::iter::once(("", "")).chain(SECTIONS) {
+        let keys = KEYS.iter().filter(|key| split(key.path).0 == section.0 && wanted(key.path));
+        let entries = keys.map(|key| (split(key.path).1.to_owned(), key_schema(key))).collect::<Map<_, _>>();
+        if section.0.is_empty() {
+            properties.extend(entries);
+        } else if !entries.is_empty() {
+            let schema = json!({
+                "description": section.1, "type": "object", "additionalProperties": false, "properties": entries,
+            });
+            properties.insert(section.0.to_owned(), schema);
+        }
+    }
+    properties
 }
 
 fn key_schema(key: &Key) -> Json {

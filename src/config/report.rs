@@ -50,6 +50,12 @@ impl Mistake {
         self
     }
 
+    /// The same one about a key of a `[[pipeline]]` table, whose place in the file `prefix` is.
+    fn within(mut self, prefix: &str) -> Self {
+        self.subject.insert_str(0, prefix);
+        self
+    }
+
     /// A file as a whole.
     pub(super) fn about_file(name: &str, reason: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { origin: None, subject: name.to_owned(), reason: reason.into(), fix: fix.into() }
@@ -91,6 +97,15 @@ impl Report {
     pub(super) fn extend(&mut self, mistakes: Vec<Mistake>) {
         for mistake in mistakes {
             self.add(mistake);
+        }
+    }
+
+    /// Takes what was found in a `[[pipeline]]` table: keys get `prefix`, such as `pipeline[0].`, unless their value was
+    /// said at the top, as `inherited` knows; a mistake there is one mistake, however many pipelines inherit it.
+    pub(super) fn take(&mut self, found: Self, prefix: &str, inherited: impl Fn(&Origin) -> bool) {
+        for mistake in found.mistakes {
+            let at_the_top = mistake.origin.as_ref().is_some_and(&inherited);
+            self.add(if at_the_top { mistake } else { mistake.within(prefix) });
         }
     }
 

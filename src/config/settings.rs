@@ -22,6 +22,8 @@ pub(super) struct Setting {
     pub(super) value: Typed,
     /// Something was said, but it was a mistake.
     pub(super) mistaken: bool,
+    /// It was said at the top, for every pipeline.
+    pub(super) inherited: bool,
 }
 
 impl Settings {
@@ -32,7 +34,10 @@ impl Settings {
             // Every key but an empty map has a default.
             let Some(value) = at(merged, key.path) else {
                 let value = Typed::Map(BTreeMap::new());
-                return (key.path, Setting { origin: Origin::Default, value, mistaken: false });
+                return (
+                    key.path,
+                    Setting { origin: Origin::Default, value, mistaken: false, inherited: false },
+                );
             };
             let mut origin = Origin::of(value);
             let result = match &value.kind {
@@ -49,7 +54,7 @@ impl Settings {
                 let default = defaults.get(key.path).and_then(|value| typed(key, value).ok());
                 default.unwrap_or(Typed::Unset)
             });
-            (key.path, Setting { origin, value, mistaken })
+            (key.path, Setting { origin, value, mistaken, inherited: false })
         };
         Self(KEYS.iter().map(setting).collect())
     }
@@ -91,6 +96,13 @@ impl Settings {
     pub(super) fn adopt(&mut self, path: &'static str, text: String, from: &str, report: &mut Report) {
         let Some(key) = key(path) else { return };
         let Some(origin) = self.origin(from).cloned() else { return };
+        let (inherited, twins) = (self.is_inherited(from), Self::twins(path));
+        // What a pipeline says itself rules over what is said for all.
+        if inherited
+            && [path].iter().chain(&twins).any(|path| self.is_given(path) && !self.is_inherited(path))
+        {
+            return;
+        }
         // The text is bare: a port in a URL is a number.
         let bare = Origin::Flag { key: from.to_owned() }.value(text.clone());
         let value = match typed(key, &bare) {
@@ -100,12 +112,39 @@ impl Settings {
                 return self.mark_mistaken(path);
             }
         };
-        if !self.is_given(path) {
-            self.0.insert(key.path, Setting { origin, value, mistaken: false });
+        if !self.is_given(path) || !inherited && self.is_inherited(path) {
+            for twin in twins {
+                self.forget_inherited(twin);
+            }
+            self.0.insert(key.path, Setting { origin, value, mistaken: false, inherited });
         } else if matches!(key.form, Form::Secret) || *self.value(path) != value {
             let fix = format!("remove {path}, or that part of {from}");
             report.add(self.mistake(path, format!("contradicts {from} ({origin}), which says it too"), fix));
         }
+    }
+
+    /// The other ways to say a secret.
+    fn twins(path: &str) -> Vec<&'static str> {
+        let group = SAME_THING.iter().find(|group| group.contains(&path));
+        group.into_iter().copied().flatten().copied().filter(|other| *other != path).collect()
+    }
+
+    fn forget_inherited(&mut self, path: &str) {
+        if let Some(setting) = self.0.get_mut(path).filter(|setting| setting.inherited) {
+            (setting.value, setting.origin) = (Typed::Unset, Origin::Default);
+        }
+    }
+
+    /// Marks what was said at the top and not by the pipeline itself.
+    pub(super) fn mark_inherited(&mut self, own: impl Fn(&str) -> bool) {
+        for (path, setting) in &mut self.0 {
+            setting.inherited = setting.origin != Origin::Default && !own(path);
+        }
+    }
+
+    /// Whether it was said at the top, for every pipeline.
+    pub(super) fn is_inherited(&self, path: &str) -> bool {
+        self.0.get(path).is_some_and(|setting| setting.inherited)
     }
 
     /// Puts what follows from other keys where nothing was said.
@@ -174,6 +213,12 @@ impl Settings {
         }
     }
 }
+
+/// Keys that say the same thing in different ways: who gives one of them replaces what was inherited of the others.
+pub(super) const SAME_THING: [&[&str]; 2] = [
+    &["source.password", "source.password_file", "source.password_env"],
+    &["kafka.sasl_password", "kafka.sasl_password_file", "kafka.sasl_password_env"],
+];
 
 fn at<'a>(merged: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     match split(path) {

@@ -16,13 +16,13 @@ brokers = ["k:9092"]
 "#;
 
 /// A directory with files, and what is loaded from it.
-struct Case {
+pub(super) struct Case {
     directory: tempfile::TempDir,
-    options: LoadOptions,
+    pub(super) options: LoadOptions,
 }
 
 impl Case {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { directory: tempfile::tempdir().unwrap(), options: LoadOptions::default() }
     }
 
@@ -30,36 +30,36 @@ impl Case {
         Self::new().file("headwater.toml", MINIMAL)
     }
 
-    fn toml(text: &str) -> Self {
+    pub(super) fn toml(text: &str) -> Self {
         Self::new().file("headwater.toml", text)
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(super) fn path(&self, name: &str) -> String {
         self.directory.path().join(name).display().to_string()
     }
 
-    fn write(self, name: &str, text: &str) -> Self {
+    pub(super) fn write(self, name: &str, text: &str) -> Self {
         std::fs::write(self.path(name), text).unwrap();
         self
     }
 
-    fn file(self, name: &str, text: &str) -> Self {
+    pub(super) fn file(self, name: &str, text: &str) -> Self {
         let mut case = self.write(name, text);
         case.options.files.push(case.path(name).into());
         case
     }
 
-    fn env(mut self, name: &str, text: &str) -> Self {
+    pub(super) fn env(mut self, name: &str, text: &str) -> Self {
         self.options.environment.insert(name.to_owned(), text.to_owned());
         self
     }
 
-    fn set(mut self, key: &str, text: &str) -> Self {
+    pub(super) fn set(mut self, key: &str, text: &str) -> Self {
         self.options.overrides.push((key.to_owned(), text.to_owned()));
         self
     }
 
-    fn loaded(&self) -> Loaded {
+    pub(super) fn loaded(&self) -> Loaded {
         match load(&self.options) {
             Ok(loaded) => loaded,
             Err(error) => panic!("{error}"),
@@ -67,11 +67,11 @@ impl Case {
     }
 
     fn config(&self) -> Config {
-        self.loaded().config
+        self.loaded().pipelines.remove(0)
     }
 
     /// The report with the directory taken away.
-    fn report(&self) -> String {
+    pub(super) fn report(&self) -> String {
         let error = load(&self.options).map(|_| ()).unwrap_err();
         assert_eq!(error.kind(), Kind::Config);
         error.to_string().replace(&format!("{}/", self.directory.path().display()), "")
@@ -98,7 +98,8 @@ fn six_lines_suffice() {
     assert_eq!(config.kafka.commit_interval, Duration::from_millis(100));
     assert_eq!(config.checkpoint.file, Path::new("shop.checkpoint"));
     assert_eq!((config.limits.memory, config.limits.max_message), (64 << 20, 16 << 20));
-    assert_eq!(config.admin.listen.map(|address| address.port()), Some(8642));
+    let process = Case::minimal().loaded().process;
+    assert_eq!((process.admin.listen.map(|address| address.port()), process.several), (Some(8642), false));
     assert_eq!(config.events.transaction_metadata, TransactionMetadata::Full);
     assert_eq!(config.retry.give_up_after, None);
     assert_eq!(config.topics.partitions, None);
@@ -187,9 +188,9 @@ fn later_files_then_environment_then_flags_win() {
         .set("log.level", "trace");
     let config = case.config();
     assert_eq!(config.name, "shop");
-    assert_eq!(config.limits.memory, 100 << 20);
+    assert_eq!((config.limits.memory, case.loaded().process.memory), (100 << 20, 100 << 20));
     assert_eq!(config.retry.initial, Duration::from_secs(2));
-    assert_eq!(config.log.level, "trace");
+    assert_eq!(case.loaded().process.log.level, "trace");
     assert_eq!(config.source.user, "app", "tables are merged, not replaced");
     let shown = show(&case.loaded());
     assert!(shown.contains("level = \"trace\" # --set log.level"), "{shown}");
@@ -212,8 +213,9 @@ fn bare_text_takes_the_type_of_its_key() {
         .env("HEADWATER_TOPICS__PARTITIONS", "")
         .env("HEADWATER_ADMIN__LISTEN", "")
         .set("events.transaction_metadata", "block")
-        .set("topics.settings.retention.ms", "5")
-        .config();
+        .set("topics.settings.retention.ms", "5");
+    assert_eq!(config.loaded().process.admin.listen, None);
+    let config = config.config();
     assert_eq!(config.source.password.unwrap().expose_secret(), "00123");
     assert_eq!(config.source.port, 6000);
     assert_eq!(config.source.tables, ["public.a", "public.b"]);
@@ -221,7 +223,6 @@ fn bare_text_takes_the_type_of_its_key() {
     assert_eq!(config.kafka.properties["compression.type"].expose_secret(), "zstd");
     assert!(!config.events.tombstones);
     assert_eq!(config.topics.partitions, None);
-    assert_eq!(config.admin.listen, None);
     assert_eq!(config.events.transaction_metadata, TransactionMetadata::Block);
     assert_eq!(config.topics.settings["retention.ms"], "5");
 }
@@ -493,12 +494,16 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_file_is_answered(text in r#"([a-z]{0,3}|name|source|kafka|properties|[\[\]{}=:,.\-&*!|>#"'\n \t%@?]|\PC){0,60}"#) {
+    fn any_file_is_answered(text in r#"([a-z]{0,3}|name|pipeline|source|kafka|properties|[\[\]{}=:,.\-&*!|>#"'\n \t%@?]|\PC){0,60}"#) {
         for name in ["a.toml", "a.yaml"] {
             let mut report = Report::default();
             let tables = file::parse(name, &text, &mut report);
-            let mut settings = merge(vec![tables], &LoadOptions::default(), &mut report).unwrap();
-            build::build(&mut settings, &BTreeMap::new(), &mut report);
+            let (layers, pipelines) = layers(vec![tables], &LoadOptions::default(), &mut report);
+            let mut settings = merge(&layers, &mut report).unwrap();
+            build::pipeline(&mut settings, (Share::whole(1 << 26), false), &BTreeMap::new(), &mut report);
+            for (_, own) in pipelines.iter() {
+                inherit(&layers, own, &mut report).unwrap();
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::State as Extract;
+use axum::extract::{Path as Name, State as Extract};
 use axum::http::header::{CONNECTION, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -15,10 +15,9 @@ use axum::{Json, Router, middleware};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::board::{Board, Watched};
 use super::connection::BoundedListener;
-use super::health::{Health, Verdict};
-use super::metrics::Metrics;
-use super::status::Status;
+use super::health::Verdict;
 use crate::error::{Error, Kind, Result};
 
 /// A bound port that does not answer yet.
@@ -26,14 +25,6 @@ use crate::error::{Error, Kind, Result};
 pub struct Admin {
     listener: TcpListener,
     address: SocketAddr,
-}
-
-/// What the pages are made of.
-#[derive(Clone, Debug)]
-pub struct Pages {
-    pub metrics: Metrics,
-    pub status: Arc<Status>,
-    pub health: Arc<Health>,
 }
 
 impl Admin {
@@ -62,53 +53,89 @@ impl Admin {
     ///
     /// # Errors
     /// [`Kind::Internal`] when the listening socket breaks.
-    pub async fn serve(self, pages: Pages, stop: CancellationToken) -> Result<()> {
-        self.serve_for(MAX_LIFETIME, pages, stop).await
+    pub async fn serve(self, board: Arc<Board>, stop: CancellationToken) -> Result<()> {
+        self.serve_for(MAX_LIFETIME, board, stop).await
     }
 
-    async fn serve_for(self, lifetime: Duration, pages: Pages, stop: CancellationToken) -> Result<()> {
+    async fn serve_for(self, lifetime: Duration, board: Arc<Board>, stop: CancellationToken) -> Result<()> {
         let listener = BoundedListener::new(self.listener, MAX_CONNECTIONS, lifetime);
-        axum::serve(listener, router(pages))
+        axum::serve(listener, router(board))
             .with_graceful_shutdown(stop.cancelled_owned())
             .await
             .map_err(|error| Error::new(Kind::Internal, "the admin server ended").with_source(error))
     }
 }
 
-fn router(pages: Pages) -> Router {
+fn router(board: Arc<Board>) -> Router {
     Router::new()
         .route("/", get(INDEX))
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
+        .route("/healthz/{pipeline}", get(healthz_of_one))
         .route("/readyz", get(readyz))
+        .route("/readyz/{pipeline}", get(readyz_of_one))
         .route("/status", get(status))
+        .route("/status/{pipeline}", get(status_of_one))
         .layer(middleware::map_response(one_request_per_connection))
-        .with_state(pages)
+        .with_state(board)
 }
 
-async fn metrics(Extract(pages): Extract<Pages>) -> Response {
+type OfAll = Extract<Arc<Board>>;
+
+async fn metrics(Extract(board): OfAll) -> Response {
     // For `headwater_healthy`.
-    pages.health.check(Instant::now());
-    match pages.metrics.render(super::now()) {
+    board.check(Instant::now());
+    match board.render(super::now()) {
         Ok(text) => ([(CONTENT_TYPE, PROMETHEUS_TEXT)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
 }
 
-async fn healthz(Extract(pages): Extract<Pages>) -> (StatusCode, String) {
-    match pages.health.check(Instant::now()) {
+async fn healthz(Extract(board): OfAll) -> (StatusCode, String) {
+    let (verdict, text) = board.check(Instant::now());
+    (good(verdict == Verdict::Healthy), text)
+}
+
+async fn healthz_of_one(Extract(board): OfAll, Name(name): Name<String>) -> (StatusCode, String) {
+    let Some(watched) = board.pipeline(&name) else { return no_pipeline(&board) };
+    match watched.health.check(Instant::now()) {
         Verdict::Healthy => (StatusCode::OK, "ok\n".into()),
         Verdict::Unhealthy(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n"),
     }
 }
 
-async fn readyz(Extract(pages): Extract<Pages>) -> (StatusCode, String) {
-    let code = if pages.health.ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (code, format!("{}\n", pages.metrics.pipeline().state().name()))
+async fn readyz(Extract(board): OfAll) -> (StatusCode, String) {
+    let (ready, text) = board.ready();
+    (good(ready), text)
 }
 
-async fn status(Extract(pages): Extract<Pages>) -> Response {
-    Json(pages.status.report(super::now())).into_response()
+async fn readyz_of_one(Extract(board): OfAll, Name(name): Name<String>) -> (StatusCode, String) {
+    let Some(watched) = board.pipeline(&name) else { return no_pipeline(&board) };
+    (good(watched.health.ready()), format!("{}\n", watched.metrics.pipeline().state().name()))
+}
+
+/// One pipeline's page has always been its report; several are a list of such.
+async fn status(Extract(board): OfAll) -> Response {
+    match board.pipelines() {
+        [only] if !board.is_several() => Json(only.status.report(super::now())).into_response(),
+        _ => Json(board.report(super::now())).into_response(),
+    }
+}
+
+async fn status_of_one(Extract(board): OfAll, Name(name): Name<String>) -> Response {
+    match board.pipeline(&name) {
+        Some(watched) => Json(watched.status.report(super::now())).into_response(),
+        None => no_pipeline(&board).into_response(),
+    }
+}
+
+fn good(is: bool) -> StatusCode {
+    if is { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
+fn no_pipeline(board: &Board) -> (StatusCode, String) {
+    let names: Vec<&str> = board.pipelines().iter().map(Watched::name).collect();
+    (StatusCode::NOT_FOUND, format!("no such pipeline; there is {}\n", names.join(", ")))
 }
 
 async fn one_request_per_connection(mut response: Response) -> Response {
@@ -122,6 +149,8 @@ const INDEX: &str = "Headwater: change data capture from PostgreSQL to Kafka
 /status    position, lag, tables and last error, as JSON
 /healthz   200 while the pipeline makes progress or has nothing to do, 503 with the reason otherwise
 /readyz    200 while changes flow, 503 with the state otherwise
+
+Of several pipelines the last three say which is meant; behind a slash and its name they are about one of them.
 ";
 
 /// The version of the text format.
@@ -139,29 +168,26 @@ mod tests {
     use tokio::net::TcpStream;
 
     use super::*;
-    use crate::lsn::UnixMicros;
-    use crate::observe::{About, State, status};
+    use crate::observe::State;
+    use crate::observe::board::tests::board;
 
     struct Running {
         address: SocketAddr,
-        metrics: Metrics,
+        board: Arc<Board>,
         stop: CancellationToken,
         server: tokio::task::JoinHandle<Result<()>>,
     }
 
     async fn start() -> Running {
-        start_with(MAX_LIFETIME).await
+        serving(board(&["shop"], false), MAX_LIFETIME).await
     }
 
-    async fn start_with(lifetime: Duration) -> Running {
-        let metrics = Metrics::new(&About { name: "shop", memory_bytes: 1 }).unwrap();
-        let status = Status::new(&status::tests::config(), metrics.clone(), UnixMicros(0));
-        let health = Health::new(metrics.clone(), Duration::from_secs(60), Instant::now());
-        let pages = Pages { metrics: metrics.clone(), status: status.into(), health: health.into() };
+    async fn serving(board: Board, lifetime: Duration) -> Running {
+        let board = Arc::new(board);
         let admin = Admin::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let (address, stop) = (admin.address(), CancellationToken::new());
-        let server = tokio::spawn(admin.serve_for(lifetime, pages, stop.clone()));
-        Running { address, metrics, stop, server }
+        let server = tokio::spawn(admin.serve_for(lifetime, Arc::clone(&board), stop.clone()));
+        Running { address, board, stop, server }
     }
 
     impl Running {
@@ -173,6 +199,10 @@ mod tests {
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await.unwrap();
             answer
+        }
+
+        fn set_state(&self, name: &str, state: State) {
+            self.board.pipeline(name).unwrap().metrics.pipeline().set_state(state);
         }
 
         async fn stop(self) {
@@ -210,7 +240,7 @@ mod tests {
         let running = start().await;
         let answer = running.request("GET", "/readyz").await;
         assert!(answer.starts_with("HTTP/1.1 503") && answer.ends_with("starting\n"), "{answer}");
-        running.metrics.pipeline().set_state(State::Streaming);
+        running.set_state("shop", State::Streaming);
         assert!(running.request("GET", "/readyz").await.starts_with("HTTP/1.1 200"));
         running.stop().await;
     }
@@ -219,11 +249,52 @@ mod tests {
     async fn healthz_and_metrics_agree() {
         let running = start().await;
         assert!(running.request("GET", "/healthz").await.starts_with("HTTP/1.1 200"));
-        assert!(running.request("GET", "/metrics").await.contains("\nheadwater_healthy 1\n"));
-        running.metrics.pipeline().set_state(State::Failed);
+        assert!(
+            running.request("GET", "/metrics").await.contains("\nheadwater_healthy{pipeline=\"shop\"} 1\n")
+        );
+        running.set_state("shop", State::Failed);
         let answer = running.request("GET", "/healthz").await;
         assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("/status shows it"), "{answer}");
-        assert!(running.request("GET", "/metrics").await.contains("\nheadwater_healthy 0\n"));
+        assert!(
+            running.request("GET", "/metrics").await.contains("\nheadwater_healthy{pipeline=\"shop\"} 0\n")
+        );
+        running.stop().await;
+    }
+
+    #[tokio::test]
+    async fn several_pipelines_are_listed_and_each_has_its_pages() {
+        let running = serving(board(&["shop", "crm.eu"], true), MAX_LIFETIME).await;
+        running.set_state("shop", State::Streaming);
+        let of = |answer: &str| {
+            serde_json::from_str::<serde_json::Value>(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+        };
+        let all = of(&running.request("GET", "/status").await);
+        let states = ["shop", "crm.eu"].map(|name| {
+            let pipelines = all["pipelines"].as_array().unwrap();
+            pipelines.iter().find(|one| one["name"] == name).unwrap()["state"].as_str().unwrap().to_owned()
+        });
+        assert_eq!(states, ["streaming", "starting"]);
+        assert_eq!(of(&running.request("GET", "/status/crm.eu").await)["name"], "crm.eu");
+        let answer = running.request("GET", "/readyz").await;
+        assert!(
+            answer.starts_with("HTTP/1.1 503") && answer.ends_with("shop: streaming\ncrm.eu: starting\n"),
+            "{answer}"
+        );
+        assert!(running.request("GET", "/readyz/shop").await.starts_with("HTTP/1.1 200"));
+        assert!(running.request("GET", "/healthz/shop").await.ends_with("ok\n"));
+        let unknown = running.request("GET", "/status/crm").await;
+        assert!(
+            unknown.starts_with("HTTP/1.1 404") && unknown.contains("there is shop, crm.eu"),
+            "{unknown}"
+        );
+        running.stop().await;
+    }
+
+    #[tokio::test]
+    async fn one_pipeline_s_page_is_its_report() {
+        let running = start().await;
+        let answer = running.request("GET", "/status").await;
+        assert!(answer.contains("{\"name\":\"shop\",\"slot\":"), "{answer}");
         running.stop().await;
     }
 
@@ -238,7 +309,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_says_nothing_loses_its_place() {
-        let running = start_with(Duration::from_secs(1)).await;
+        let running = serving(board(&["shop"], false), Duration::from_secs(1)).await;
         let mut silent = Vec::new();
         for _ in 0..MAX_CONNECTIONS {
             silent.push(TcpStream::connect(running.address).await.unwrap());

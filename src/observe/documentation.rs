@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::admin::{Admin, Pages};
-use super::{About, Health, Metrics, Progress, SkipReason, SlotWal, State, Status, status};
+use super::admin::Admin;
+use super::{About, Board, Health, Metrics, Progress, SkipReason, SlotWal, State, Status, Watched, status};
 use crate::error::Kind;
 use crate::event::Op;
 use crate::lsn::{Lsn, UnixMicros};
@@ -98,13 +98,14 @@ fn every_metric_is_documented_and_every_documented_metric_exists() {
 fn what_may_happen_is_there_at_zero_before_it_happens() {
     let text = Metrics::new(&About { name: "shop", memory_bytes: 1 }).unwrap().render(super::now()).unwrap();
     for kind in Kind::ALL {
-        let line = format!("headwater_errors_total{{kind=\"{}\"}} 0\n", kind.name());
+        let line = format!("headwater_errors_total{{kind=\"{}\",pipeline=\"shop\"}} 0\n", kind.name());
         assert!(text.contains(&line), "{line}");
     }
     for reason in SkipReason::ALL {
-        assert!(
-            text.contains(&format!("headwater_events_skipped_total{{reason=\"{}\"}} 0\n", reason.name()))
-        );
+        assert!(text.contains(&format!(
+            "headwater_events_skipped_total{{pipeline=\"shop\",reason=\"{}\"}} 0\n",
+            reason.name()
+        )));
     }
 }
 
@@ -149,7 +150,7 @@ fn serve_sample() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
         let metrics = sample();
-        let pages = Pages {
+        let watched = Watched {
             metrics: metrics.clone(),
             status: Arc::new(Status::new(&status::tests::config(), metrics.clone(), super::now())),
             health: Arc::new(Health::new(metrics, Duration::from_secs(60), Instant::now())),
@@ -162,6 +163,6 @@ fn serve_sample() {
             let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
             guard.cancel();
         });
-        admin.serve(pages, stop).await.unwrap();
+        admin.serve(Arc::new(Board::new(vec![watched], false)), stop).await.unwrap();
     });
 }

@@ -1,10 +1,10 @@
-//! The metrics of the process: every family registered once, on a registry of our own. A component asks for what it needs
+//! The metrics of the process: every family registered once for each pipeline, on one registry of our own. A component asks for what it needs
 //! at its start ([`TableCounters`], [`PipelineMetrics`]) and holds resolved counters from then on.
 //! docs/metrics.md lists every name; a test compares the two.
 
 use std::sync::Arc;
 
-use prometheus::{IntCounterVec, IntGauge, Registry, TextEncoder};
+use prometheus::{IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
 use super::debezium::DebeziumNames;
 use super::families::Families;
@@ -57,10 +57,36 @@ impl Metrics {
     /// # Errors
     /// [`Kind::Internal`] when two families have one name.
     pub fn new(about: &About<'_>) -> Result<Self> {
-        let families = Families::new()?;
+        let mut metrics = Self::of_pipelines(&[about.name], about.memory_bytes)?;
+        metrics.pop().ok_or_else(|| Error::new(Kind::Internal, "metrics of no pipeline"))
+    }
+
+    /// One for each pipeline of a process, on one registry: any of them renders all. `memory_bytes` is `limits.memory` of the
+    /// process.
+    ///
+    /// # Errors
+    /// As [`Metrics::new`], and when two pipelines have one name.
+    pub fn of_pipelines(names: &[&str], memory_bytes: u64) -> Result<Vec<Self>> {
+        let mut all: Vec<Self> = Vec::with_capacity(names.len());
+        let labelled_tables = (MAX_TABLES / names.len().max(1)).max(MIN_TABLES);
+        for name in names {
+            let families = if let Some(first) = all.first() {
+                Families::beside(&first.0.registry, name)
+            } else {
+                let first = Families::new(name)?;
+                let memory = first.gauge_with(Opts::new("headwater_memory_limit_bytes", "limits.memory."))?;
+                memory.set(i64::try_from(memory_bytes).unwrap_or(i64::MAX));
+                first
+            };
+            all.push(Self::on(&families, name, labelled_tables)?);
+        }
+        Ok(all)
+    }
+
+    fn on(families: &Families, name: &str, labelled_tables: usize) -> Result<Self> {
         let inner = Inner {
-            tables: TableFamilies::new(&families)?,
-            pipeline: PipelineMetrics::new(&families, super::now())?,
+            tables: TableFamilies::new(families, labelled_tables)?,
+            pipeline: PipelineMetrics::new(families, super::now())?,
             errors: families.counters(
                 "headwater_errors_total",
                 "Failures that ended a session or the process, by kind.",
@@ -74,7 +100,7 @@ impl Metrics {
             restarts: families
                 .counter("headwater_restarts_total", "Sessions started again after a failure.")?,
             healthy: families.gauge("headwater_healthy", "1 when /healthz says yes.")?,
-            debezium: DebeziumNames::new(&families, about.name)?,
+            debezium: DebeziumNames::new(families, name)?,
             registry: families.registry(),
         };
         for kind in Kind::ALL {
@@ -83,14 +109,8 @@ impl Metrics {
         for reason in SkipReason::ALL {
             inner.skipped.with_label_values(&[reason.name()]);
         }
-        let memory = families.gauge("headwater_memory_limit_bytes", "limits.memory.")?;
-        memory.set(i64::try_from(about.memory_bytes).unwrap_or(i64::MAX));
-        let build = families.gauges(
-            "headwater_build_info",
-            "1; version of the program and name of the pipeline.",
-            &["version", "name"],
-        )?;
-        build.with_label_values(&[VERSION, about.name]).set(1);
+        let build = families.gauges("headwater_build_info", "1; version of the program.", &["version"])?;
+        build.with_label_values(&[VERSION]).set(1);
         Ok(Self(Arc::new(inner)))
     }
 
@@ -141,11 +161,16 @@ impl Metrics {
     /// # Errors
     /// [`Kind::Internal`] when a family has no samples, which the registry prevents.
     pub fn render(&self, now: UnixMicros) -> Result<String> {
-        self.0.pipeline.refresh(now);
-        self.0.debezium.refresh(self, now);
+        self.refresh(now);
         TextEncoder::new()
             .encode_to_string(&self.0.registry.gather())
             .map_err(|error| Error::new(Kind::Internal, error.to_string()).context("render metrics"))
+    }
+
+    /// Works out what depends on the clock, for a scrape.
+    pub(super) fn refresh(&self, now: UnixMicros) {
+        self.0.pipeline.refresh(now);
+        self.0.debezium.refresh(self, now);
     }
 
     pub(super) fn set_healthy(&self, healthy: bool) {
@@ -179,6 +204,12 @@ impl SkipReason {
         }
     }
 }
+
+/// Tables with labels of their own, over all pipelines. Each costs nine time series: measured, 8 KiB here and 5 KiB more
+/// during a scrape.
+const MAX_TABLES: usize = 1000;
+/// Of one pipeline among many.
+const MIN_TABLES: usize = 50;
 
 /// Of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

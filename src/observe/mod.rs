@@ -3,6 +3,7 @@
 //! the clock (lag, health, Debezium's names) is worked out when somebody asks.
 
 pub mod admin;
+pub mod board;
 mod connection;
 mod debezium;
 mod families;
@@ -16,6 +17,7 @@ pub mod status;
 mod tables;
 mod transactions;
 
+pub use board::{Board, Watched};
 pub use health::{Health, Verdict};
 pub use metrics::{About, Metrics, SkipReason};
 pub use pipeline::{PipelineMetrics, Progress, SlotWal};

@@ -361,7 +361,7 @@ mod tests {
     const SECOND: i64 = 1_000_000;
 
     fn pipeline() -> PipelineMetrics {
-        PipelineMetrics::new(&Families::new().unwrap(), UnixMicros(0)).unwrap()
+        PipelineMetrics::new(&Families::new("shop").unwrap(), UnixMicros(0)).unwrap()
     }
 
     #[test]

@@ -11,8 +11,8 @@ use sd_notify::NotifyState;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::health::{Health, Verdict};
-use super::metrics::Metrics;
+use super::board::Board;
+use super::health::Verdict;
 use super::state::State;
 
 /// The daemon has started.
@@ -26,8 +26,8 @@ pub fn stopping() {
 }
 
 /// Looks once a second, or at half of `WATCHDOG_USEC` if that is shorter, until `stop`.
-pub async fn watch(health: Arc<Health>, metrics: Metrics, stop: CancellationToken) {
-    let mut watcher = Watcher::new(health, metrics);
+pub async fn watch(board: Arc<Board>, stop: CancellationToken) {
+    let mut watcher = Watcher::new(board);
     let mut ticks = tokio::time::interval(interval(watcher.watchdog));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
@@ -36,36 +36,63 @@ pub async fn watch(health: Arc<Health>, metrics: Metrics, stop: CancellationToke
 }
 
 struct Watcher {
-    health: Arc<Health>,
-    metrics: Metrics,
+    board: Arc<Board>,
     /// `WATCHDOG_USEC`, when the service manager has set it for this process.
     watchdog: Option<Duration>,
-    shown: Option<(State, Verdict)>,
+    /// What each pipeline showed of itself when that was told.
+    shown: Vec<(State, Verdict)>,
 }
 
 impl Watcher {
-    fn new(health: Arc<Health>, metrics: Metrics) -> Self {
+    fn new(board: Arc<Board>) -> Self {
         let mut usec = 0;
         let watchdog = sd_notify::watchdog_enabled(false, &mut usec).then(|| Duration::from_micros(usec));
-        Self { health, metrics, watchdog, shown: None }
+        Self { board, watchdog, shown: Vec::new() }
     }
 
     /// A sign of life, only while healthy, and one line on what is going on when that has changed. The length of a
     /// stall changes every second and is told once only.
     fn look(&mut self) {
-        let verdict = self.health.check(Instant::now());
+        let now = Instant::now();
+        let (verdict, _) = self.board.check(now);
         if self.watchdog.is_some() && verdict == Verdict::Healthy {
             tell(&[NotifyState::Watchdog]);
         }
-        let look = (self.metrics.pipeline().state(), verdict);
-        if self.shown.as_ref().is_some_and(|shown| same(shown, &look)) {
+        let pipelines = self.board.pipelines();
+        let looks: Vec<_> = pipelines
+            .iter()
+            .map(|watched| (watched.metrics.pipeline().state(), watched.health.check(now)))
+            .collect();
+        let as_shown =
+            |position: usize, look| self.shown.get(position).is_some_and(|shown| same(shown, look));
+        let news: Vec<_> =
+            looks.iter().enumerate().filter(|(position, look)| !as_shown(*position, look)).collect();
+        if news.is_empty() {
             return;
         }
-        tell(&[NotifyState::Status(&describe(&look))]);
-        if let Verdict::Unhealthy(why) = &look.1 {
-            tracing::warn!("unhealthy: {why}");
+        tell(&[NotifyState::Status(&self.describe(&looks))]);
+        for (position, (_, verdict)) in news {
+            match (verdict, pipelines.get(position)) {
+                (Verdict::Unhealthy(why), Some(watched)) if self.board.is_several() => {
+                    tracing::warn!(pipeline = watched.name(), "unhealthy: {why}");
+                }
+                (Verdict::Unhealthy(why), _) => tracing::warn!("unhealthy: {why}"),
+                (Verdict::Healthy, _) => {}
+            }
         }
-        self.shown = Some(look);
+        self.shown = looks;
+    }
+
+    fn describe(&self, looks: &[(State, Verdict)]) -> String {
+        let named = self.board.pipelines().iter().zip(looks);
+        let texts = named.map(|(watched, look)| {
+            if self.board.is_several() {
+                format!("{}: {}", watched.name(), describe(look))
+            } else {
+                describe(look)
+            }
+        });
+        texts.collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -99,7 +126,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-    use crate::observe::About;
+    use crate::observe::board::tests::board;
 
     #[test]
     fn half_of_the_watchdog_and_at_most_a_second() {
@@ -146,10 +173,10 @@ mod tests {
     }
 
     fn play_daemon() {
-        let metrics = Metrics::new(&About { name: "shop", memory_bytes: 1 }).unwrap();
-        let health = Arc::new(Health::new(metrics.clone(), Duration::from_secs(60), Instant::now()));
+        let board = Arc::new(board(&["shop"], false));
+        let metrics = board.pipelines()[0].metrics.clone();
         metrics.pipeline().set_state(State::Streaming);
-        let mut watcher = Watcher::new(health, metrics.clone());
+        let mut watcher = Watcher::new(board);
         ready();
         watcher.look();
         watcher.look();

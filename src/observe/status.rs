@@ -45,6 +45,11 @@ impl Status {
         }
     }
 
+    /// The name of the pipeline.
+    pub fn name(&self) -> &str {
+        &self.pipeline.name
+    }
+
     /// A connection has told which server it is.
     pub fn connected(&self, server: Server) {
         self.change(|changing| changing.server = Some(server));
@@ -248,9 +253,7 @@ pub(super) mod tests {
             },
             checkpoint: config::Checkpoint { topic: String::new(), file: "x".into(), interval: pause },
             retry: config::Retry { initial: pause, max: pause, give_up_after: None },
-            limits: config::Limits { memory: 1, max_message: 1, drain_timeout: pause },
-            admin: config::Admin { listen: None, stall_timeout: pause },
-            log: config::Log { format: config::LogFormat::Text, level: String::new() },
+            limits: config::Limits { memory: 1, fixed: 0, max_message: 1, drain_timeout: pause },
         }
     }
 

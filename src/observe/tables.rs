@@ -84,10 +84,12 @@ pub(super) struct TableFamilies {
     totals: Arc<Totals>,
     /// Tables with labels of their own.
     named: Arc<Mutex<BTreeSet<(String, String)>>>,
+    max: usize,
 }
 
 impl TableFamilies {
-    pub(super) fn new(families: &Families) -> Result<Self> {
+    /// At most `max` tables have labels of their own.
+    pub(super) fn new(families: &Families, max: usize) -> Result<Self> {
         Ok(Self {
             events: families.counters(
                 "headwater_events_total",
@@ -106,6 +108,7 @@ impl TableFamilies {
             )?,
             totals: Arc::default(),
             named: Arc::default(),
+            max,
         })
     }
 
@@ -130,7 +133,7 @@ impl TableFamilies {
     fn may_have_labels(&self, schema: &str, table: &str) -> bool {
         let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
         let name = (schema.to_owned(), table.to_owned());
-        named.contains(&name) || (named.len() < MAX_TABLES && named.insert(name))
+        named.contains(&name) || (named.len() < self.max && named.insert(name))
     }
 
     /// Counts by table, in the order of their names.
@@ -202,19 +205,18 @@ const fn index(op: Op) -> usize {
 pub(super) const OPERATIONS: [(Op, &str); 4] =
     [(Op::Create, "create"), (Op::Update, "update"), (Op::Delete, "delete"), (Op::Truncate, "truncate")];
 
-/// Tables with labels of their own. Each costs nine time series: measured, 8 KiB here and 5 KiB more during a scrape.
-pub(super) const MAX_TABLES: usize = 1000;
-
-/// Schema and table under which the tables beyond [`MAX_TABLES`] are counted; no PostgreSQL schema has an empty name.
+/// Schema and table under which the tables beyond the bound are counted; no PostgreSQL schema has an empty name.
 const OTHER: (&str, &str) = ("", "(other)");
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const LABELLED: usize = 1000;
+
     #[test]
     fn counts_are_seen_after_a_flush() {
-        let families = TableFamilies::new(&Families::new().unwrap()).unwrap();
+        let families = TableFamilies::new(&Families::new("shop").unwrap(), LABELLED).unwrap();
         let mut users = families.resolve("public", "users");
         users.inc(Op::Create, 100);
         users.inc(Op::Create, 50);
@@ -236,7 +238,7 @@ mod tests {
 
     #[test]
     fn dropping_publishes_the_rest_and_a_new_session_goes_on() {
-        let families = TableFamilies::new(&Families::new().unwrap()).unwrap();
+        let families = TableFamilies::new(&Families::new("shop").unwrap(), LABELLED).unwrap();
         families.resolve("public", "users").inc(Op::Update, 1);
         let mut again = families.resolve("public", "users");
         again.inc(Op::Update, 1);
@@ -248,8 +250,8 @@ mod tests {
 
     #[test]
     fn tables_beyond_the_bound_share_one_name() {
-        let families = TableFamilies::new(&Families::new().unwrap()).unwrap();
-        let taken = (1..MAX_TABLES).map(|number| ("s".to_owned(), number.to_string()));
+        let families = TableFamilies::new(&Families::new("shop").unwrap(), LABELLED).unwrap();
+        let taken = (1..LABELLED).map(|number| ("s".to_owned(), number.to_string()));
         families.named.lock().unwrap().extend(taken);
         for table in ["last", "beyond", "far_beyond", "last"] {
             families.resolve("s", table).inc(Op::Create, 1);

@@ -1,7 +1,8 @@
 //! The one memory budget, `limits.memory`, and who draws on it.
 //!
 //! What a record costs in librdkafka is more than its bytes (the message, its headers, the request it is copied into),
-//! and the process itself, its threads and libraries take a fixed part. The shares below were measured, not derived.
+//! and the process itself, its threads and libraries take a fixed part, which the configuration has worked out when it
+//! divided the process's memory among its pipelines. The shares below were measured, not derived.
 
 use crate::config::Limits;
 
@@ -17,7 +18,7 @@ pub(crate) struct Budget {
 impl Budget {
     /// Shares of `limits.memory`.
     pub(crate) fn new(limits: &Limits) -> Self {
-        let free = limits.memory.saturating_sub(FIXED_BYTES);
+        let free = limits.memory.saturating_sub(limits.fixed);
         Self {
             records: usize::try_from(free / RECORDS_SHARE).unwrap_or(usize::MAX),
             queue: free / QUEUE_SHARE,
@@ -25,8 +26,6 @@ impl Budget {
     }
 }
 
-/// Program, stacks, catalogs, TLS, librdkafka's own.
-const FIXED_BYTES: u64 = 20 * 1024 * 1024;
 const RECORDS_SHARE: u64 = 10;
 /// More is slower, not faster: what waits longer has left the processor's cache by the time it is sent.
 const QUEUE_SHARE: u64 = 6;
@@ -39,10 +38,11 @@ mod tests {
 
     #[test]
     fn shares_leave_room() {
+        let fixed = 20 << 20;
         for memory in [32u64 << 20, 64 << 20, 1 << 30] {
-            let limits = Limits { memory, max_message: memory / 4, drain_timeout: Duration::ZERO };
+            let limits = Limits { memory, fixed, max_message: memory / 4, drain_timeout: Duration::ZERO };
             let budget = Budget::new(&limits);
-            assert!(budget.records as u64 * 2 + budget.queue < memory - FIXED_BYTES, "{budget:?}");
+            assert!(budget.records as u64 * 2 + budget.queue < memory - fixed, "{budget:?}");
             assert!(budget.records >= 1 << 20, "{budget:?}");
         }
     }

@@ -9,8 +9,29 @@ use crate::obstacle::Obstacle;
 use crate::source::Sql;
 use crate::source::catalog::{self, CapturedTable};
 
-/// Asks both sides and writes what stands in the way; the exit code is 69 when anything does.
-pub async fn check(config: &Config, out: &mut (impl Write + Send)) -> Result<u8> {
+/// Asks both sides of each pipeline and writes what stands in the way; the exit code is 69 when anything does. With `several`
+/// each line begins with the name of the pipeline that it is about.
+pub async fn check(pipelines: Vec<Config>, several: bool, out: &mut (impl Write + Send)) -> Result<u8> {
+    let unwritten = |error| Error::new(Kind::File, "standard output cannot be written").with_source(error);
+    // At once, as each may wait for a server that is not there; told in their order.
+    let asked: Vec<_> = pipelines
+        .into_iter()
+        .map(|config| (config.name.clone(), tokio::spawn(async move { obstacles(&config).await })))
+        .collect();
+    let mut code = 0;
+    for (name, asked) in asked {
+        let panicked = |error| Error::new(Kind::Internal, "the check panicked").with_source(error);
+        let obstacles = asked.await.map_err(panicked)??;
+        if obstacles.iter().any(|obstacle| obstacle.fatal) {
+            code = 69;
+        }
+        let prefix = if several { format!("{name}: ") } else { String::new() };
+        report(&obstacles, &prefix, out).map_err(unwritten)?;
+    }
+    Ok(code)
+}
+
+async fn obstacles(config: &Config) -> Result<Vec<Obstacle>> {
     let mut obstacles = crate::source::check::preflight(&config.name, &config.source).await;
     if config.sink == Sink::Kafka {
         let topics = topics(config).await;
@@ -22,10 +43,7 @@ pub async fn check(config: &Config, out: &mut (impl Write + Send)) -> Result<u8>
         let panicked = |error| Error::new(Kind::Internal, "the check of Kafka panicked").with_source(error);
         obstacles.extend(found.await.map_err(panicked)?);
     }
-    let fatal = obstacles.iter().filter(|obstacle| obstacle.fatal).count();
-    report(&obstacles, out)
-        .map_err(|error| Error::new(Kind::File, "standard output cannot be written").with_source(error))?;
-    Ok(if fatal > 0 { 69 } else { 0 })
+    Ok(obstacles)
 }
 
 /// The topics that would be written to; without those of tables when the database does not tell them.
@@ -46,19 +64,19 @@ async fn captured(config: &Config) -> Result<Vec<CapturedTable>> {
     catalog::captured_tables(&sql, &patterns).await
 }
 
-fn report(obstacles: &[Obstacle], out: &mut impl Write) -> std::io::Result<()> {
+fn report(obstacles: &[Obstacle], prefix: &str, out: &mut impl Write) -> std::io::Result<()> {
     for obstacle in obstacles {
         let level = if obstacle.fatal { "ERROR" } else { "WARN " };
-        writeln!(out, "{level} {}: {}", obstacle.what, obstacle.why)?;
+        writeln!(out, "{prefix}{level} {}: {}", obstacle.what, obstacle.why)?;
         for line in obstacle.repair.lines() {
-            writeln!(out, "      {line}")?;
+            writeln!(out, "{prefix}      {line}")?;
         }
     }
     let fatal = obstacles.iter().filter(|obstacle| obstacle.fatal).count();
     match (fatal, obstacles.len()) {
-        (0, 0) => writeln!(out, "ok: both sides are ready"),
-        (0, warnings) => writeln!(out, "ok: both sides are ready, with {warnings} to look at"),
-        (fatal, _) => writeln!(out, "not ready: {fatal} to repair"),
+        (0, 0) => writeln!(out, "{prefix}ok: both sides are ready"),
+        (0, warnings) => writeln!(out, "{prefix}ok: both sides are ready, with {warnings} to look at"),
+        (fatal, _) => writeln!(out, "{prefix}not ready: {fatal} to repair"),
     }
 }
 
@@ -67,8 +85,12 @@ mod tests {
     use super::*;
 
     fn text(obstacles: &[Obstacle]) -> String {
+        with_prefix(obstacles, "")
+    }
+
+    fn with_prefix(obstacles: &[Obstacle], prefix: &str) -> String {
         let mut out = Vec::new();
-        report(obstacles, &mut out).unwrap();
+        report(obstacles, prefix, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -87,5 +109,10 @@ mod tests {
              not ready: 1 to repair\n"
         );
         assert_eq!(text(&[]), "ok: both sides are ready\n");
+        assert_eq!(
+            with_prefix(&[obstacle("table", false)], "shop: "),
+            "shop: WARN  table: is replica\nshop:       ALTER SYSTEM SET wal_level = logical;\nshop:       restart PostgreSQL\n\
+             shop: ok: both sides are ready, with 1 to look at\n"
+        );
     }
 }

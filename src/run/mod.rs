@@ -9,6 +9,7 @@ pub mod feedback;
 pub mod group;
 mod lookup;
 pub mod pace;
+mod pipelines;
 mod publish;
 pub mod reconcile;
 pub mod repeats;
@@ -26,36 +27,47 @@ pub use check::check;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::config::{Config, Source};
+use crate::config::{Config, Process};
 use crate::error::Result;
-use crate::observe::admin::{Admin, Pages};
-use crate::observe::{About, Health, Metrics, Status, service};
+use crate::observe::admin::Admin;
+use crate::observe::{Board, Health, Metrics, Status, Watched, service};
 use crate::run::session::wall_clock;
 use crate::run::shutdown::Shutdown;
-use crate::run::supervise::{Shared, supervise};
+use crate::run::supervise::Shared;
 
-/// Runs the pipeline until it is stopped or cannot go on; returns the exit code.
+/// Runs the pipelines until they are stopped or cannot go on; returns the exit code.
 ///
 /// # Errors
 /// Before the first session: the admin address is taken, or signals cannot be handled.
-pub async fn run(config: Config) -> Result<u8> {
+pub async fn run(process: Process, pipelines: Vec<Config>) -> Result<u8> {
     let shutdown = Shutdown::listen()?;
-    let Source { host, port, database, .. } = &config.source;
-    tracing::info!(name = config.name, version = VERSION, host, port, database, "starting");
-    let metrics = Metrics::new(&About { name: &config.name, memory_bytes: config.limits.memory })?;
-    let status = Arc::new(Status::new(&config, metrics.clone(), wall_clock().micros()));
-    let health = Arc::new(Health::new(metrics.clone(), config.admin.stall_timeout, Instant::now()));
-    if let Some(listen) = config.admin.listen {
+    let started = wall_clock().micros();
+    let names: Vec<&str> = pipelines.iter().map(|config| config.name.as_str()).collect();
+    let metrics = Metrics::of_pipelines(&names, process.memory)?;
+    let shared: Vec<Shared> = pipelines
+        .into_iter()
+        .zip(metrics)
+        .map(|(config, metrics)| Shared {
+            status: Arc::new(Status::new(&config, metrics.clone(), started)),
+            config: Arc::new(config),
+            metrics,
+        })
+        .collect();
+    let watched = shared.iter().map(|shared| Watched {
+        metrics: shared.metrics.clone(),
+        status: Arc::clone(&shared.status),
+        health: Arc::new(Health::new(shared.metrics.clone(), process.admin.stall_timeout, Instant::now())),
+    });
+    let board = Arc::new(Board::new(watched.collect(), process.several));
+    pipelines::announce(&shared);
+    if let Some(listen) = process.admin.listen {
         let admin = Admin::bind(listen).await?;
         tracing::info!(address = %admin.address(), "admin: /metrics /healthz /readyz /status");
-        let pages =
-            Pages { metrics: metrics.clone(), status: Arc::clone(&status), health: Arc::clone(&health) };
-        tokio::spawn(admin.serve(pages, shutdown.token()));
+        tokio::spawn(admin.serve(Arc::clone(&board), shutdown.token()));
     }
-    tokio::spawn(service::watch(health, metrics.clone(), shutdown.token()));
+    tokio::spawn(service::watch(board, shutdown.token()));
     service::ready();
-    let shared = Shared { config: Arc::new(config), metrics, status };
-    Ok(supervise(shared, shutdown).await)
+    Ok(pipelines::run(shared, process.several, &shutdown).await)
 }
 
 /// Of this program.

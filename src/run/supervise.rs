@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rand::Rng;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tracing::{Instrument, Span};
 
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
@@ -21,7 +22,7 @@ use crate::run::start;
 use crate::run::watch::watch_slot;
 use crate::source;
 
-/// What every session of the process shares.
+/// What every session of a pipeline shares.
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub config: Arc<Config>,
@@ -29,13 +30,13 @@ pub(crate) struct Shared {
     pub status: Arc<Status>,
 }
 
-/// Runs sessions until the process is to end; returns its exit code.
-pub(crate) async fn supervise(shared: Shared, mut shutdown: Shutdown) -> u8 {
+/// Runs sessions until the pipeline is to end; returns the exit code of a process with no other.
+pub(crate) async fn supervise(shared: Shared, shutdown: Shutdown) -> u8 {
     let mut backoff = Backoff::new(&shared.config.retry);
     let mut repeats = Repeats::default();
     loop {
         let begun = shared.metrics.pipeline().last_progress().durable_batches;
-        let error = match attempt(&shared, &mut shutdown).await {
+        let error = match attempt(&shared, &shutdown).await {
             Ok(ended) => return finish(&shared, ended),
             Err(error) => error,
         };
@@ -49,7 +50,8 @@ pub(crate) async fn supervise(shared: Shared, mut shutdown: Shutdown) -> u8 {
         }
         let kind = error.kind();
         shared.status.failed(&error, wall_clock().micros());
-        match backoff.failed(kind, Instant::now(), rand::rng().random()) {
+        let chance = rand::rng().random();
+        match backoff.failed(kind, Instant::now(), chance) {
             Verdict::After(pause) => {
                 let waiting = if kind == Kind::SlotBusy { State::WaitingForSlot } else { State::Connecting };
                 shared.metrics.pipeline().set_state(waiting);
@@ -86,13 +88,15 @@ async fn explain(config: &Config, kind: Kind) {
 }
 
 /// One session on a thread of its own.
-async fn attempt(shared: &Shared, shutdown: &mut Shutdown) -> Result<Ended> {
+async fn attempt(shared: &Shared, shutdown: &Shutdown) -> Result<Ended> {
     let control = Arc::new(Control::new()?);
     let (done, mut outcome) = oneshot::channel();
     let (context, its_control, handle) = (shared.clone(), Arc::clone(&control), Handle::current());
+    let span = Span::current();
     std::thread::Builder::new()
         .name("headwater-data".into())
         .spawn(move || {
+            let _of_the_pipeline = span.enter();
             // The receiver only goes away with the process.
             let _ = done.send(session(&context, &its_control, &handle));
         })
@@ -127,7 +131,8 @@ fn session(shared: &Shared, control: &Arc<Control>, handle: &Handle) -> Result<E
         shared.metrics.pipeline().reconnects.inc();
     }
     let name = shared.config.source.slot.clone();
-    let watcher = handle.spawn(watch_slot(Arc::clone(&opened.sql), name, shared.metrics.clone()));
+    let watcher = watch_slot(Arc::clone(&opened.sql), name, shared.metrics.clone());
+    let watcher = handle.spawn(watcher.in_current_span());
     let ended = Session::new(opened).run();
     watcher.abort();
     ended

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::config::{
-    Admin, Checkpoint, Config, Delivery, Events, Kafka, Limits, Log, LogFormat, OnGap, PublicationMode,
-    Retry, Sink, Snapshot, SnapshotMode, Source, SslMode, Topics, TransactionMetadata,
+    Checkpoint, Config, Delivery, Events, Kafka, Limits, OnGap, PublicationMode, Retry, Sink, Snapshot,
+    SnapshotMode, Source, SslMode, Topics, TransactionMetadata,
 };
 use crate::encode::Records;
 use crate::event::TopicId;
@@ -73,11 +73,10 @@ pub(crate) fn config(brokers: &str) -> Config {
         },
         limits: Limits {
             memory: 64 * 1024 * 1024,
+            fixed: 20 * 1024 * 1024,
             max_message: 16 * 1024 * 1024,
             drain_timeout: Duration::from_secs(10),
         },
-        admin: Admin { listen: None, stall_timeout: Duration::from_secs(60) },
-        log: Log { format: LogFormat::Text, level: "info".into() },
     }
 }
 

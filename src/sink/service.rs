@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use tracing::{debug, warn};
+use tracing::{Span, debug, warn};
 
 use super::producer::Producer;
 use super::progress::Progress;
@@ -39,15 +39,17 @@ impl Service {
             |error| Error::new(Kind::Internal, "no thread").with_source(error).context("start Kafka sink");
         let events = {
             let (producer, progress) = (producer.clone(), Arc::clone(&progress));
-            let serve = move || serve_events(&producer, &progress);
+            let span = Span::current();
+            let serve = move || span.in_scope(|| serve_events(&producer, &progress));
             thread::Builder::new().name("kafka-events".into()).spawn(serve).map_err(failed)?
         };
         let (work, queue) = channel();
         let (close, closed) = channel();
         let commits = Commits { producer: producer.clone(), progress: Arc::clone(&progress), events, close };
+        let span = Span::current();
         thread::Builder::new()
             .name("kafka-commits".into())
-            .spawn(move || commits.run(&queue))
+            .spawn(move || span.in_scope(|| commits.run(&queue)))
             .map_err(failed)?;
         Ok(Self { producer, threads: Threads { work: Some(work), closed, progress } })
     }

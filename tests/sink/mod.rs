@@ -1,6 +1,5 @@
 //! The Kafka sink and the checkpoint store against a real broker, without the stages before them.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use headwater::checkpoint::{Position, store};
@@ -254,9 +253,8 @@ fn config(brokers: &str, overrides: &[(&str, &str)]) -> Config {
         ("checkpoint.topic".to_owned(), format!("checkpoints_{name}")),
     ];
     settings.extend(overrides.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-    let options =
-        config::LoadOptions { files: Vec::new(), environment: BTreeMap::new(), overrides: settings };
-    config::load(&options).unwrap().config
+    let options = config::LoadOptions { overrides: settings, ..config::LoadOptions::default() };
+    config::load(&options).unwrap().pipelines.remove(0)
 }
 
 fn sasl((user, password): (&'static str, &'static str)) -> [(&'static str, &'static str); 4] {

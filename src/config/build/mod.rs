@@ -9,9 +9,11 @@ mod source;
 
 use std::collections::BTreeMap;
 
-use super::model::{Checkpoint, Config};
+use super::model::{Checkpoint, Config, Process};
 use super::report::{Mistake, Report};
 use super::settings::Settings;
+use super::share::{SMALLEST_PROCESS, Share};
+use super::units::format_size;
 
 /// What every builder needs.
 struct Builder<'a> {
@@ -19,20 +21,50 @@ struct Builder<'a> {
     variables: &'a BTreeMap<String, String>,
     report: &'a mut Report,
     name: String,
+    /// It is one of the `[[pipeline]]` tables.
+    several: bool,
 }
 
-/// Builds everything; `settings` receives what `source.url` says.
-pub(super) fn build(
+/// What concerns the process as a whole; `several` says that there are `[[pipeline]]` tables.
+pub(super) fn process(
+    settings: &Settings,
+    several: bool,
+    variables: &BTreeMap<String, String>,
+    report: &mut Report,
+) -> Process {
+    let mut builder = Builder { settings, variables, report, name: String::new(), several };
+    let memory = settings.size("limits.memory").unwrap_or_default();
+    if memory < SMALLEST_PROCESS && !settings.is_mistaken("limits.memory") {
+        let least = format_size(SMALLEST_PROCESS);
+        builder.wrong(
+            "limits.memory",
+            format!("is out of range: a process needs {least}"),
+            format!("write at least \"{least}\""),
+        );
+    }
+    if several && settings.is_given("name") {
+        builder.wrong(
+            "name",
+            "names one pipeline, and there are [[pipeline]] tables",
+            "remove it: each [[pipeline]] has a name of its own",
+        );
+    }
+    Process { admin: builder.admin(), log: builder.log(), memory, several }
+}
+
+/// Builds a pipeline; `settings` receives what `source.url` says.
+pub(super) fn pipeline(
     settings: &mut Settings,
+    (share, several): (Share, bool),
     variables: &BTreeMap<String, String>,
     report: &mut Report,
 ) -> Config {
     source::take_url_apart(settings, report);
     let name = settings.text("name").unwrap_or_default().to_owned();
-    let mut builder = Builder { settings, variables, report, name };
+    let mut builder = Builder { settings, variables, report, name, several };
     builder.check_name();
     let sink = builder.sink();
-    let limits = builder.limits();
+    let limits = builder.limits(share);
     let topics = builder.topics();
     Config {
         source: builder.source(),
@@ -41,8 +73,6 @@ pub(super) fn build(
         kafka: builder.kafka(sink == super::model::Sink::Kafka),
         checkpoint: builder.checkpoint(&topics.transaction),
         retry: builder.retry(),
-        admin: builder.admin(),
-        log: builder.log(),
         name: builder.name,
         topics,
         sink,

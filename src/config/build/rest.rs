@@ -8,6 +8,7 @@ use super::Builder;
 use crate::config::model::{
     Admin, Events, Limits, Log, LogFormat, Operation, Retry, Sink, Topics, TransactionMetadata,
 };
+use crate::config::share::Share;
 use crate::config::units::format_size;
 
 /// A message of the stream is never larger: PostgreSQL's own limit of an allocation.
@@ -128,19 +129,25 @@ impl Builder<'_> {
         retry
     }
 
-    pub(super) fn limits(&mut self) -> Limits {
-        let memory = self.settings.size("limits.memory").unwrap_or_default();
+    pub(super) fn limits(&mut self, share: Share) -> Limits {
+        let Share { memory, fixed } = share;
         let given = self.settings.size("limits.max_message");
         if given.is_some_and(|bytes| bytes > memory / 2) && !self.settings.is_mistaken("limits.memory") {
             let most = format_size(memory / 2);
+            let reason = if self.settings.is_inherited("limits.memory") || self.several {
+                "is more than half of the pipeline's share of limits.memory"
+            } else {
+                "is more than half of limits.memory"
+            };
             self.wrong(
                 "limits.max_message",
-                "is more than half of limits.memory",
+                reason,
                 format!("write at most \"{most}\", or raise limits.memory"),
             );
         }
         Limits {
             memory,
+            fixed,
             max_message: given.unwrap_or((memory / 4).min(LARGEST_MESSAGE)),
             drain_timeout: self.duration("limits.drain_timeout"),
         }
