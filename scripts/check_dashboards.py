@@ -11,7 +11,14 @@ import urllib.parse
 import urllib.request
 
 # What Grafana fills in.
-VARIABLES = {"$__rate_interval": "5s", "$__interval": "5s", "$__range": "1m", "$instance": ".*", "$job": ".*"}
+VARIABLES = {
+    "$__rate_interval": "5s",
+    "$__interval": "5s",
+    "$__range": "1m",
+    "$instance": ".*",
+    "$job": ".*",
+    "$pipeline": ".*",
+}
 SECONDS_TO_WAIT = 30
 
 
