@@ -133,8 +133,9 @@ impl Running for Draining<'_> {
     fn is_done(&mut self) -> Result<bool> {
         self.daemon.assert_running();
         let Ok(response) = self.daemon.get("/metrics") else { return Ok(false) };
-        let line = response.body.lines().find_map(|line| line.strip_prefix("headwater_checkpoint_lsn "));
-        let stored = line.and_then(|value| value.trim().parse::<f64>().ok()).unwrap_or(0.0);
+        let line = response.body.lines().find(|line| line.starts_with("headwater_checkpoint_lsn{"));
+        let value = line.and_then(|line| line.rsplit_once(' ')).map(|(_, value)| value);
+        let stored = value.and_then(|value| value.trim().parse::<f64>().ok()).unwrap_or(0.0);
         Ok(stored >= self.end_lsn)
     }
 

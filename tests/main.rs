@@ -15,6 +15,8 @@ mod operations;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]
+mod pipelines;
+#[cfg(test)]
 mod servers;
 #[cfg(test)]
 mod sink;
