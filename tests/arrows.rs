@@ -10,10 +10,13 @@ use std::path::Path;
 /// the right stands for everything below it. A stage names only the stages before it; `run` names them all.
 const ARROWS: &[(&str, &[&str])] = &[
     ("error", &[]),
+    ("allocator", &[]),
     ("lsn", &[]),
     ("obstacle", &[]),
     ("config", &["error"]),
     ("source", &["error", "lsn", "obstacle", "config"]),
+    // A disk beside the stream: it keeps messages without reading them.
+    ("spool", &["lsn"]),
     ("decode", &["error", "lsn"]),
     // Of the source, later stages see the shapes of tables and types.
     ("event", &["error", "lsn", "config", "decode", "source::catalog"]),
@@ -39,12 +42,16 @@ const PURE: &[&str] = &[
     "checkpoint/ledger.rs",
     "checkpoint/position.rs",
     "run/backoff.rs",
+    "run/fallback.rs",
     "run/feedback.rs",
     "run/group.rs",
     "run/pace.rs",
     "run/reconcile.rs",
     "run/translate.rs",
     "source/frame.rs",
+    "spool/blocks.rs",
+    "spool/entry.rs",
+    "spool/log.rs",
 ];
 
 /// What those may not name.

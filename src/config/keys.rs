@@ -211,6 +211,10 @@ pub(super) const KEYS: &[Key] = &[
         "Largest single change that is taken, at most half of limits.memory. Without it: a quarter of limits.memory, at most 1GiB. A larger one ends the pipeline with exit code 69."),
     entry("limits.drain_timeout", Form::Duration(Duration::ZERO, seconds(3_600)), "\"10s\"",
         "Time for delivering what is under way after SIGTERM. What is not delivered in time is sent after the next start."),
+    entry("limits.spool_dir", Form::Text, UNSET,
+        "Existing directory of a local disk, for the rows of large transactions in progress: PostgreSQL 14 and newer then sends them before their commit, and they are published that much sooner after it. Nothing in it outlives the process. Without it: transactions are sent at their commit."),
+    entry("limits.spool", Form::Size(1_024 * KIB, 64 * 1_024 * GIB), "\"1GiB\"",
+        "Disk that those rows may take. When they need more, or the disk fails, transactions are sent at their commit again: nothing is lost, and streaming is taken up by a later session, after ten minutes at least."),
 
     entry("admin.listen", Form::Text, "\"127.0.0.1:8642\"", "Address and port of the admin server, without authentication; an empty text turns it off."),
     entry("admin.stall_timeout", Form::Duration(MS, DAY), "\"60s\"", "/healthz fails when there is work and nothing has moved for so long."),

@@ -250,6 +250,10 @@ pub struct Limits {
     pub max_message: u64,
     /// Time for draining after SIGTERM; default 10 s.
     pub drain_timeout: Duration,
+    /// Directory for rows of transactions in progress; none (the default): they are not streamed.
+    pub spool_dir: Option<PathBuf>,
+    /// Bytes that those may take there; default 1 GiB.
+    pub spool: u64,
 }
 
 /// The admin server.

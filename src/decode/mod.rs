@@ -21,6 +21,6 @@ pub use message::{
     ColumnRef, Columns, Message, Oids, OldTuple, RelationBody, ReplicaIdentity, Tuple, TupleIter, TypeBody,
     Value,
 };
-pub use parse::{Mode, parse};
+pub use parse::{Mode, parse, subtransaction};
 pub use reader::{DecodeError, Got};
 pub use relation::{Change, Relation, RelationCache, RelationColumn, TypeName};

@@ -34,6 +34,15 @@ pub fn parse(body: &[u8], mode: Mode) -> std::result::Result<Message<'_>, Decode
     }
 }
 
+/// The (sub)transaction that a message about a relation or a row belongs to, inside a streamed block and without reading
+/// the rest. None for every other message.
+#[must_use]
+pub fn subtransaction(body: &[u8]) -> Option<Xid> {
+    let (tag, rest) = body.split_first()?;
+    let (xid, _) = rest.split_first_chunk::<4>()?;
+    matches!(tag, b'R' | b'Y' | b'I' | b'U' | b'D' | b'T').then(|| Xid(u32::from_be_bytes(*xid)))
+}
+
 /// Everything that does not come with every transaction.
 fn rare<'a>(tag: u8, reader: &mut Reader<'a>, mode: Mode) -> Result<Message<'a>> {
     match tag {

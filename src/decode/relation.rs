@@ -81,6 +81,13 @@ impl RelationCache {
         (slot, Change::New)
     }
 
+    /// Puts back what was in force in `slot` before.
+    pub fn restore(&mut self, slot: u32, relation: Relation) {
+        if let Some(known) = self.relations.get_mut(slot as usize) {
+            *known = relation;
+        }
+    }
+
     /// The slot of a relation; none if no Relation message named it yet, which the server never does before a row.
     #[inline]
     #[must_use]

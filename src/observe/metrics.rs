@@ -9,6 +9,7 @@ use prometheus::{IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 use super::debezium::DebeziumNames;
 use super::families::Families;
 use super::pipeline::PipelineMetrics;
+use super::spool::SpoolMetrics;
 use super::tables::{TableCounters, TableFamilies, TableTotals};
 use crate::error::{Error, Kind, Result};
 use crate::event::Op;
@@ -43,6 +44,7 @@ struct Inner {
     registry: Registry,
     tables: TableFamilies,
     pipeline: PipelineMetrics,
+    spool: SpoolMetrics,
     errors: IntCounterVec,
     skipped: IntCounterVec,
     restarts: prometheus::IntCounter,
@@ -87,6 +89,7 @@ impl Metrics {
         let inner = Inner {
             tables: TableFamilies::new(families, labelled_tables)?,
             pipeline: PipelineMetrics::new(families, super::now())?,
+            spool: SpoolMetrics::new(families)?,
             errors: families.counters(
                 "headwater_errors_total",
                 "Failures that ended a session or the process, by kind.",
@@ -122,6 +125,11 @@ impl Metrics {
     /// The pipeline's own numbers.
     pub fn pipeline(&self) -> &PipelineMetrics {
         &self.0.pipeline
+    }
+
+    /// Transactions in progress.
+    pub fn spool(&self) -> &SpoolMetrics {
+        &self.0.spool
     }
 
     /// Counts a failure that ended a session or the process.

@@ -253,7 +253,14 @@ pub(super) mod tests {
             },
             checkpoint: config::Checkpoint { topic: String::new(), file: "x".into(), interval: pause },
             retry: config::Retry { initial: pause, max: pause, give_up_after: None },
-            limits: config::Limits { memory: 1, fixed: 0, max_message: 1, drain_timeout: pause },
+            limits: config::Limits {
+                memory: 1,
+                fixed: 0,
+                max_message: 1,
+                drain_timeout: pause,
+                spool_dir: None,
+                spool: 1,
+            },
         }
     }
 

@@ -13,6 +13,8 @@ pub(crate) struct Budget {
     pub records: usize,
     /// Records in the producer's queue, their overhead included.
     pub queue: u64,
+    /// Between the stream and the spool.
+    pub spool: usize,
 }
 
 impl Budget {
@@ -22,6 +24,7 @@ impl Budget {
         Self {
             records: usize::try_from(free / RECORDS_SHARE).unwrap_or(usize::MAX),
             queue: free / QUEUE_SHARE,
+            spool: SPOOL_BYTES,
         }
     }
 }
@@ -29,6 +32,8 @@ impl Budget {
 const RECORDS_SHARE: u64 = 10;
 /// More is slower, not faster: what waits longer has left the processor's cache by the time it is sent.
 const QUEUE_SHARE: u64 = 6;
+/// One read or write of the disk; more brings nothing, for the kernel reads ahead and writes behind.
+const SPOOL_BYTES: usize = 256 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -40,9 +45,17 @@ mod tests {
     fn shares_leave_room() {
         let fixed = 20 << 20;
         for memory in [32u64 << 20, 64 << 20, 1 << 30] {
-            let limits = Limits { memory, fixed, max_message: memory / 4, drain_timeout: Duration::ZERO };
+            let limits = Limits {
+                memory,
+                fixed,
+                max_message: memory / 4,
+                drain_timeout: Duration::ZERO,
+                spool_dir: None,
+                spool: 0,
+            };
             let budget = Budget::new(&limits);
-            assert!(budget.records as u64 * 2 + budget.queue < memory - fixed, "{budget:?}");
+            let buffers = budget.records as u64 * 2 + budget.spool as u64;
+            assert!(buffers + budget.queue < memory - fixed, "{budget:?}");
             assert!(budget.records >= 1 << 20, "{budget:?}");
         }
     }

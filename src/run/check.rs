@@ -8,6 +8,7 @@ use crate::event::Router;
 use crate::obstacle::Obstacle;
 use crate::source::Sql;
 use crate::source::catalog::{self, CapturedTable};
+use crate::spool;
 
 /// Asks both sides of each pipeline and writes what stands in the way; the exit code is 69 when anything does. With `several`
 /// each line begins with the name of the pipeline that it is about.
@@ -43,7 +44,23 @@ async fn obstacles(config: &Config) -> Result<Vec<Obstacle>> {
         let panicked = |error| Error::new(Kind::Internal, "the check of Kafka panicked").with_source(error);
         obstacles.extend(found.await.map_err(panicked)?);
     }
+    obstacles.extend(spool(config));
     Ok(obstacles)
+}
+
+/// A spool that cannot be used does not stop the pipeline, but somebody wanted it.
+fn spool(config: &Config) -> Option<Obstacle> {
+    let directory = config.limits.spool_dir.clone()?;
+    let shown = directory.display().to_string();
+    let settings =
+        spool::Settings { directory, name: config.name.clone(), limit: config.limits.spool, buffer: 0 };
+    let why = spool::probe(&settings).err()?;
+    Some(Obstacle {
+        what: "limits.spool_dir".to_owned(),
+        why: format!("{why}; large transactions will be sent at their commit"),
+        repair: format!("install -d -m 700 -o \"$(id -un)\" '{shown}'   # as the user that runs headwater"),
+        fatal: false,
+    })
 }
 
 /// The topics that would be written to; without those of tables when the database does not tell them.

@@ -5,6 +5,7 @@ mod budget;
 mod check;
 mod control;
 mod describe;
+mod fallback;
 pub mod feedback;
 pub mod group;
 mod lookup;
@@ -16,6 +17,7 @@ pub mod repeats;
 mod session;
 mod shutdown;
 mod start;
+mod streamed;
 mod supervise;
 mod telemetry;
 mod timeline;
@@ -51,6 +53,7 @@ pub async fn run(process: Process, pipelines: Vec<Config>) -> Result<u8> {
             status: Arc::new(Status::new(&config, metrics.clone(), started)),
             config: Arc::new(config),
             metrics,
+            fallback: Arc::default(),
         })
         .collect();
     let watched = shared.iter().map(|shared| Watched {

@@ -10,15 +10,17 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::checkpoint::{Partial, Position};
 use crate::error::{Error, Kind, Result};
 use crate::event::TopicId;
-use crate::lsn::Lsn;
+use crate::lsn::{Lsn, UnixMicros};
 use crate::run::control::Control;
 use crate::run::describe::Describe;
+use crate::run::fallback::Fallback;
 use crate::run::feedback::{Feedback, Report};
 use crate::run::group::Moment;
 use crate::run::pace::Pace;
 use crate::run::publish::{Progress, Publisher};
+use crate::run::streamed::{Read, Streamed, Taken};
 use crate::run::telemetry::Telemetry;
-use crate::run::translate::{Now, Step, Translator};
+use crate::run::translate::{At, Now, Step, Translator};
 use crate::source::Sql;
 use crate::source::frame::Frame;
 use crate::source::{Fill, ReplicationStream, Status};
@@ -30,11 +32,18 @@ pub(crate) enum Ended {
     Drained,
     /// Told to stop; the time for draining ran out. The next start goes on at the last checkpoint.
     DrainTimedOut,
+    /// Transactions in progress could not be kept: the next session has them sent whole. What was encoded is durable, unless
+    /// that took longer than draining may.
+    FellBack,
 }
 
 /// What a session is made of.
 pub(crate) struct Parts {
     pub stream: ReplicationStream,
+    /// Transactions in progress.
+    pub streamed: Streamed,
+    /// Told when those cannot be kept.
+    pub fallback: Arc<Fallback>,
     pub translator: Translator,
     pub describe: Box<dyn Describe + Send>,
     pub publisher: Publisher,
@@ -56,6 +65,8 @@ pub(crate) struct Session {
     end_lsn: Lsn,
     last_commit_end_lsn: Option<Lsn>,
     registered_topics: usize,
+    /// The server's clock, as it last told.
+    sent: UnixMicros,
     /// The socket had nothing more.
     quiet: bool,
     /// The server asked for a reply and waits for the log to be confirmed.
@@ -74,6 +85,7 @@ impl Session {
             end_lsn: parts.position.end_lsn,
             last_commit_end_lsn: parts.position.last_commit_end_lsn,
             registered_topics,
+            sent: UnixMicros(0),
             quiet: false,
             asked: false,
             draining_since: None,
@@ -103,7 +115,8 @@ impl Session {
                 self.parts.feedback.heard(now);
             }
             let more = open && self.read(now, clock)?;
-            self.parts.telemetry.turn(&self.parts.publisher, &self.parts.feedback, clock);
+            let Parts { telemetry, publisher, streamed, feedback, .. } = &mut self.parts;
+            telemetry.turn((publisher, streamed), feedback, clock);
             if !more {
                 self.wait(now, open)?;
             }
@@ -195,36 +208,61 @@ impl Session {
         }
     }
 
-    /// Translates complete frames up to one chunk, or up to the end of a transaction when a seal is due. Returns whether
-    /// it stopped before the frames ran out.
+    /// Translates what is there, of a transaction that was kept or complete frames, up to one chunk, or up to the end of a
+    /// transaction when a seal is due. Returns whether it stopped before that ran out.
     fn translate(&mut self, now: Instant, clock: Now) -> Result<bool> {
-        let Parts { stream, translator, describe, publisher, feedback, telemetry, .. } = &mut self.parts;
-        let before = publisher.records().byte_len();
-        let mut stopped = false;
-        while let Some(frame) = stream.next_frame()? {
+        let before = self.parts.publisher.records().byte_len();
+        let enough = before + CHUNK_BYTES;
+        let replayed = self.parts.streamed.is_replaying() && self.replay(enough, now, clock)?;
+        let stopped = replayed || self.frames(enough, now, clock)?;
+        let Parts { publisher, telemetry, translator, .. } = &mut self.parts;
+        let bytes = publisher.records().byte_len() - before;
+        publisher.added(bytes, now);
+        telemetry.translated(translator);
+        self.register_topics()?;
+        Ok(stopped)
+    }
+
+    /// Translates frames until there are `enough` records.
+    fn frames(&mut self, enough: usize, now: Instant, clock: Now) -> Result<bool> {
+        loop {
+            let Parts { stream, streamed, translator, describe, publisher, feedback, telemetry, .. } =
+                &mut self.parts;
+            let Some(frame) = stream.next_frame()? else { return Ok(false) };
             match frame {
                 Frame::XLogData { start, sent, body, .. } => {
                     feedback.received(start);
-                    let step =
-                        translator.message((start, clock), body, &mut **describe, publisher.records())?;
-                    if let Step::Committed { end_lsn, commit_time, published } = step {
-                        self.end_lsn = self.end_lsn.max(end_lsn);
-                        self.last_commit_end_lsn = Some(end_lsn);
-                        feedback.received(end_lsn);
-                        telemetry.committed();
-                        if published {
-                            publisher.committed(commit_time, sent);
+                    self.sent = sent;
+                    let step = match streamed.take(start, body)? {
+                        Taken::Not => {
+                            let at = At { lsn: start, now: clock, order: streamed.order() };
+                            translator.message(at, body, &mut **describe, publisher.records())?
                         }
-                        stopped = publisher.wants_seal(now);
-                    }
-                    stopped |= publisher.records().byte_len() - before >= CHUNK_BYTES;
-                    if stopped {
-                        break;
+                        Taken::Kept => continue,
+                        Taken::Passed { end_lsn } => {
+                            feedback.received(end_lsn);
+                            self.end_lsn = self.end_lsn.max(end_lsn);
+                            continue;
+                        }
+                        Taken::Committed(commit) => {
+                            translator.begin(&commit);
+                            // Reading it back may take a buffer as large.
+                            stream.shrink();
+                            return Ok(true);
+                        }
+                        Taken::Failed => {
+                            self.fall_back(now);
+                            return Ok(true);
+                        }
+                    };
+                    if self.stepped(step, now) || self.parts.publisher.records().byte_len() >= enough {
+                        return Ok(true);
                     }
                 }
                 Frame::Keepalive { wal_end, reply_requested, .. } => {
                     feedback.received(wal_end);
                     telemetry.keepalive(wal_end);
+                    // Transactions that are streamed and still in progress do not matter: they commit after this.
                     if !translator.assembler().is_open() {
                         self.end_lsn = self.end_lsn.max(wal_end);
                     }
@@ -236,11 +274,58 @@ impl Session {
                 Frame::Other { .. } => {}
             }
         }
-        let bytes = publisher.records().byte_len() - before;
-        publisher.added(bytes, now);
-        self.register_topics()?;
-        self.parts.telemetry.translated(&mut self.parts.translator);
-        Ok(stopped)
+    }
+
+    /// Translates the committed transaction that was kept, until there are `enough` records or as many bytes were read.
+    fn replay(&mut self, enough: usize, now: Instant, clock: Now) -> Result<bool> {
+        // The server may well have spoken: nobody listens meanwhile.
+        self.parts.feedback.heard(now);
+        let mut bytes = 0;
+        while bytes < CHUNK_BYTES && self.parts.publisher.records().byte_len() < enough {
+            let Parts { streamed, translator, describe, publisher, .. } = &mut self.parts;
+            match streamed.read() {
+                Read::Message { lsn, order, body } => {
+                    bytes += body.len();
+                    let at = At { lsn, now: clock, order };
+                    translator.message(at, body, &mut **describe, publisher.records())?;
+                }
+                Read::End(commit) => {
+                    let step = translator.commit(&commit, &mut **describe, publisher.records())?;
+                    return Ok(self.stepped(step, now));
+                }
+                Read::Failed => {
+                    self.fall_back(now);
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// What a message meant for the position. Returns whether to seal first.
+    fn stepped(&mut self, step: Step, now: Instant) -> bool {
+        let Step::Committed { end_lsn, commit_time, published } = step else { return false };
+        let Parts { publisher, feedback, telemetry, .. } = &mut self.parts;
+        self.end_lsn = self.end_lsn.max(end_lsn);
+        self.last_commit_end_lsn = Some(end_lsn);
+        feedback.received(end_lsn);
+        telemetry.committed();
+        if published {
+            publisher.committed(commit_time, self.sent);
+        }
+        publisher.wants_seal(now)
+    }
+
+    /// Transactions in progress cannot be kept any more: nothing is read from here on, and the session ends when what was
+    /// encoded is durable, so that nothing comes twice.
+    fn fall_back(&mut self, now: Instant) {
+        let Parts { streamed, fallback, telemetry, .. } = &mut self.parts;
+        if let Some(why) = streamed.broken() {
+            tracing::warn!(%why, "transactions in progress are sent at their commit from now on");
+            telemetry.fell_back(why);
+            fallback.begin(now);
+        }
+        self.draining_since.get_or_insert(now);
     }
 
     /// Topics of relations that were met just now, before a record for them is handed over.
@@ -273,14 +358,18 @@ impl Session {
 
     /// Whether the session is to end now.
     fn drained(&mut self, now: Instant) -> Option<Ended> {
-        if !self.parts.control.is_stopping() {
+        let (drained, late) = if self.parts.control.is_stopping() {
+            (Ended::Drained, Ended::DrainTimedOut)
+        } else if self.parts.streamed.broken().is_some() {
+            (Ended::FellBack, Ended::FellBack)
+        } else {
             return None;
-        }
+        };
         let since = *self.draining_since.get_or_insert(now);
         if self.parts.publisher.is_settled() {
-            return Some(Ended::Drained);
+            return Some(drained);
         }
-        (now.saturating_duration_since(since) >= self.parts.drain_timeout).then_some(Ended::DrainTimedOut)
+        (now.saturating_duration_since(since) >= self.parts.drain_timeout).then_some(late)
     }
 
     /// The last status carries the last checkpoint, so that the slot does not hold log that nobody needs.

@@ -3,6 +3,7 @@
 //! against the slot before a byte is streamed.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::runtime::Handle;
 
@@ -21,6 +22,7 @@ use crate::run::lookup::Lookup;
 use crate::run::publish::{self, Publisher};
 use crate::run::reconcile::{Facts, Plan, reconcile};
 use crate::run::session::Parts;
+use crate::run::streamed::{Broken, Streamed};
 use crate::run::supervise::Shared;
 use crate::run::telemetry::Telemetry;
 use crate::run::timeline;
@@ -30,8 +32,10 @@ use crate::source::Sql;
 use crate::source::catalog::{self, CapturedTable};
 use crate::source::slot::SlotState;
 use crate::source::{
-    Connection, Identity, NewSlot, ReplicationStream, SlotSnapshot, StreamOptions, publication, slot,
+    Connection, Identity, NewSlot, ReplicationStream, ServerVersion, SlotSnapshot, StreamOptions,
+    publication, slot,
 };
+use crate::spool::{self, Spool};
 
 /// Opens both sides. Blocks the data thread; a stop during it loses nothing, since nothing was read yet.
 pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) -> Result<Parts> {
@@ -67,13 +71,16 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
     let oids: Vec<_> = captured.iter().map(|table| table.oid).collect();
     let lookup = Lookup::prefetch(Arc::clone(&sql), runtime.clone(), &oids)?;
     let version = connection.version();
-    let stream = start_stream(config, connection, lsn)?;
+    let spool = open_spool(shared, &budget, version);
+    let streaming = spool.is_some();
+    let stream = start_stream(config, connection, lsn, streaming)?;
     tracing::info!(
         slot = config.source.slot,
         publication = config.source.publication,
         start_lsn = %lsn,
         tables = captured.len(),
         server_version = %version,
+        in_progress = streaming,
         "streaming"
     );
     shared.status.connected(Server {
@@ -95,6 +102,8 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
     let group = Group::new(config.kafka.commit_interval, config.kafka.commit_max_bytes, longest);
     Ok(Parts {
         stream,
+        streamed: Streamed::new(spool, version),
+        fallback: Arc::clone(&shared.fallback),
         translator: Translator::new(translation(shared, routes, identity.system_id)?, resume),
         describe: Box::new(lookup),
         // Also when a gap was accepted: the next start must not meet the same gap again.
@@ -167,14 +176,46 @@ fn start_position(config: &Config, identity: &Identity, lsn: Lsn, resume: &Resum
     }
 }
 
-fn start_stream(config: &Config, connection: Connection, start: Lsn) -> Result<ReplicationStream> {
-    let protocol = if connection.version().at_least(14) { 2 } else { 1 };
+/// Where rows of transactions in progress go, when the server can send them and there is a place.
+fn open_spool(shared: &Shared, budget: &Budget, version: ServerVersion) -> Option<Spool> {
+    let Config { name, limits, .. } = &*shared.config;
+    let directory = limits.spool_dir.clone().filter(|_| version.at_least(14))?;
+    if shared.fallback.lasts(Instant::now()) {
+        return None;
+    }
+    let settings =
+        spool::Settings { directory, name: name.clone(), limit: limits.spool, buffer: budget.spool };
+    match Spool::open(&settings) {
+        Ok(spool) => {
+            shared.metrics.spool().opened(limits.spool);
+            Some(spool)
+        }
+        Err(why) => {
+            tracing::warn!(%why, "limits.spool_dir cannot be used: transactions in progress are sent at their commit");
+            shared.metrics.spool().fell_back(Broken::Spool(why).reason());
+            shared.fallback.begin(Instant::now());
+            None
+        }
+    }
+}
+
+fn start_stream(
+    config: &Config,
+    connection: Connection,
+    start: Lsn,
+    streaming: bool,
+) -> Result<ReplicationStream> {
+    let protocol = match connection.version() {
+        version if version.at_least(16) => 4,
+        version if version.at_least(14) => 2,
+        _ => 1,
+    };
     connection.start(&StreamOptions {
         slot: &config.source.slot,
         publication: &config.source.publication,
         start,
         protocol,
-        streaming: false,
+        streaming,
         messages: false,
     })
 }

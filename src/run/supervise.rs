@@ -11,10 +11,11 @@ use tracing::{Instrument, Span};
 
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::observe::{Metrics, State, Status};
+use crate::observe::{FallbackReason, Metrics, State, Status};
 use crate::obstacle::Obstacle;
 use crate::run::backoff::{Backoff, Verdict};
 use crate::run::control::Control;
+use crate::run::fallback::Fallback;
 use crate::run::repeats::Repeats;
 use crate::run::session::{Ended, Session, wall_clock};
 use crate::run::shutdown::Shutdown;
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     pub config: Arc<Config>,
     pub metrics: Metrics,
     pub status: Arc<Status>,
+    /// Whether to do without the spool.
+    pub fallback: Arc<Fallback>,
 }
 
 /// Runs sessions until the pipeline is to end; returns the exit code of a process with no other.
@@ -37,6 +40,8 @@ pub(crate) async fn supervise(shared: Shared, shutdown: Shutdown) -> u8 {
     loop {
         let begun = shared.metrics.pipeline().last_progress().durable_batches;
         let error = match attempt(&shared, &shutdown).await {
+            // Not a failure: what was read is durable, and the next session begins at once.
+            Ok(Ended::FellBack) => continue,
             Ok(ended) => return finish(&shared, ended),
             Err(error) => error,
         };
@@ -131,10 +136,18 @@ fn session(shared: &Shared, control: &Arc<Control>, handle: &Handle) -> Result<E
         shared.metrics.pipeline().reconnects.inc();
     }
     let name = shared.config.source.slot.clone();
+    let streams = opened.streamed.is_asked_for();
     let watcher = watch_slot(Arc::clone(&opened.sql), name, shared.metrics.clone());
     let watcher = handle.spawn(watcher.in_current_span());
     let ended = Session::new(opened).run();
     watcher.abort();
+    shared.metrics.spool().opened(0);
+    if let Some(error) = ended.as_ref().err().filter(|error| streams && error.kind() == Kind::SourceServer) {
+        // Servers fail on some transactions only while they are in progress: docs/operations.md. Again would be the same.
+        tracing::warn!(%error, "transactions in progress are sent at their commit from now on");
+        shared.metrics.spool().fell_back(FallbackReason::Server);
+        shared.fallback.begin(Instant::now());
+    }
     ended
 }
 
@@ -151,7 +164,7 @@ async fn beat(shared: Shared) {
 fn finish(shared: &Shared, ended: Ended) -> u8 {
     shared.metrics.pipeline().set_state(State::Stopped);
     match ended {
-        Ended::Drained => {
+        Ended::Drained | Ended::FellBack => {
             tracing::info!("stopped");
             0
         }

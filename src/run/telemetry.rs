@@ -7,6 +7,7 @@ use crate::lsn::{Lsn, UnixMicros};
 use crate::observe::{Metrics, Progress, SkipReason, TransactionCounters};
 use crate::run::feedback::Feedback;
 use crate::run::publish::Publisher;
+use crate::run::streamed::{Broken, Streamed};
 use crate::run::translate::{Now, Translator};
 
 /// The data thread's view of the metrics.
@@ -62,6 +63,11 @@ impl Telemetry {
         self.metrics.pipeline().keepalives.inc();
     }
 
+    /// Streaming was given up.
+    pub(crate) fn fell_back(&self, why: &Broken) {
+        self.metrics.spool().fell_back(why.reason());
+    }
+
     /// A batch became durable, so long after it was sealed.
     pub(crate) fn durable(&mut self, end_lsn: Lsn, took: Duration) {
         self.metrics.pipeline().kafka_commit.observe(took.as_secs_f64());
@@ -90,8 +96,15 @@ impl Telemetry {
     }
 
     /// Once per turn.
-    pub(crate) fn turn(&mut self, publisher: &Publisher, feedback: &Feedback, now: Now) {
+    pub(crate) fn turn(
+        &mut self,
+        (publisher, streamed): (&Publisher, &Streamed),
+        feedback: &Feedback,
+        now: Now,
+    ) {
         self.transactions.flush();
+        let (spool_bytes, transactions) = streamed.held();
+        self.metrics.spool().holds(spool_bytes, transactions);
         let in_flight = publisher.in_flight();
         let progress = &mut self.progress;
         progress.received = feedback.received_lsn().max(progress.flushed);

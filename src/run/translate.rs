@@ -1,16 +1,21 @@
 //! The pure middle of the house in one value: a message of the stream in, records out. No socket, no clock.
 
-use crate::decode::{self, Message, Mode, RelationBody, RelationCache};
+use crate::decode::{self, Message, Mode, Relation, RelationBody, RelationCache};
 use crate::encode::{CollectionCount, JsonEncoder, Records, TransactionRecord};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Assembler, Change, Event, Op, Resume, Router, Selection, Table, TableSlot, TopicId};
 use crate::lsn::{Lsn, Oid, UnixMicros};
 use crate::observe::{Metrics, TableCounters};
 use crate::run::describe::Describe;
+use crate::run::streamed::{Order, StreamCommit};
 
 /// Decoder, assembler and encoder with what they know of the relations of this session.
 pub(crate) struct Translator {
     relations: RelationCache,
+    /// When the definition of each relation that is in force for the stream was received.
+    defined: Vec<Order>,
+    /// What a transaction that was received before has put in the place of a newer definition, for its own rows.
+    displaced: Vec<(u32, Relation)>,
     tables: Vec<Option<Captured>>,
     selection: Selection,
     router: Router,
@@ -48,6 +53,15 @@ pub(crate) struct Settings {
     pub tombstones: bool,
 }
 
+/// Where a message stands, and when it came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct At {
+    /// Start of its XLogData.
+    pub lsn: Lsn,
+    pub now: Now,
+    pub order: Order,
+}
+
 /// What a message meant for the position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -64,6 +78,8 @@ impl Translator {
         let Parts { selection, router, encoder, settings, skip, metrics } = parts;
         Self {
             relations: RelationCache::default(),
+            defined: Vec::new(),
+            displaced: Vec::new(),
             tables: Vec::new(),
             selection,
             router,
@@ -106,15 +122,37 @@ impl Translator {
         (std::mem::take(&mut self.filtered_operation), std::mem::take(&mut self.filtered_table))
     }
 
-    /// Translates one message that starts at `lsn`; its records are appended to `out`.
+    /// A transaction that was received while it was in progress is committed; its messages follow.
+    pub(crate) fn begin(&mut self, commit: &StreamCommit) {
+        self.assembler.begin(commit.commit_lsn, commit.commit_time, commit.xid);
+    }
+
+    /// All messages of that transaction were translated.
+    pub(crate) fn commit(
+        &mut self,
+        commit: &StreamCommit,
+        describe: &mut dyn Describe,
+        out: &mut Records,
+    ) -> Result<Step> {
+        let &StreamCommit { end_lsn, commit_time, .. } = commit;
+        let published = self.end(end_lsn, out)?;
+        for (slot, relation) in std::mem::take(&mut self.displaced) {
+            self.relations.restore(slot, relation);
+            self.capture(slot, describe)?;
+        }
+        Ok(Step::Committed { end_lsn, commit_time, published })
+    }
+
+    /// Translates one message; its records are appended to `out`.
     pub(crate) fn message(
         &mut self,
-        (lsn, now): (Lsn, Now),
+        At { lsn, now, order }: At,
         body: &[u8],
         describe: &mut dyn Describe,
         out: &mut Records,
     ) -> Result<Step> {
-        match decode::parse(body, Mode::default())? {
+        let mode = Mode { in_stream: order.is_in_stream(), parallel_abort: false };
+        match decode::parse(body, mode)? {
             Message::Insert { relation, new, .. } => {
                 self.change(relation, Change::Insert(new), (lsn, now), out)?;
             }
@@ -136,10 +174,11 @@ impl Translator {
                     self.change(relation, Change::Truncate, (lsn, now), out)?;
                 }
             }
-            Message::Relation { relation, .. } => self.relation(&relation, describe)?,
+            Message::Relation { relation, .. } => self.relation(&relation, order, describe)?,
             Message::Origin { lsn, name } => self.assembler.origin(name, lsn),
             Message::Type { body, .. } => self.relations.replace_type(&body),
-            // The daemon asks for neither logical messages, nor streaming, nor two-phase commit.
+            // The daemon asks for neither logical messages nor two-phase commit, and what belongs to a transaction in
+            // progress does not come here before its commit (`run::streamed`).
             other @ (Message::Logical { .. }
             | Message::StreamStart { .. }
             | Message::StreamStop
@@ -154,8 +193,32 @@ impl Translator {
         Ok(Step::Inside)
     }
 
-    fn relation(&mut self, body: &RelationBody<'_>, describe: &mut dyn Describe) -> Result<()> {
-        let (number, _) = self.relations.replace(body);
+    /// A relation is defined as `body` says from here on. That of a transaction in progress came with its rows, perhaps
+    /// before one that is in force for the stream by now: it holds for the rest of this transaction alone. The server goes
+    /// by what it sent last, so the order of receipt decides, not that of commits.
+    fn relation(&mut self, body: &RelationBody<'_>, order: Order, describe: &mut dyn Describe) -> Result<()> {
+        let known = self.relations.get(body.oid);
+        let newer = known.and_then(|slot| Some((slot, *self.defined.get(slot as usize)?)));
+        if let Some((slot, _)) = newer.filter(|(_, defined)| order < *defined) {
+            let is_saved = self.displaced.iter().any(|(displaced, _)| *displaced == slot);
+            let relation = self.relations.relation(slot).filter(|_| !is_saved);
+            self.displaced.extend(relation.cloned().map(|relation| (slot, relation)));
+        } else if let Some(slot) = known {
+            self.displaced.retain(|(displaced, _)| *displaced != slot);
+        }
+        let (slot, _) = self.relations.replace(body);
+        let index = slot as usize;
+        if index >= self.defined.len() {
+            self.defined.resize(index + 1, order);
+        }
+        if let Some(defined) = self.defined.get_mut(index) {
+            *defined = order.max(*defined);
+        }
+        self.capture(slot, describe)
+    }
+
+    /// Prepares the relation in a slot for its rows, if it is captured.
+    fn capture(&mut self, number: u32, describe: &mut dyn Describe) -> Result<()> {
         let slot = TableSlot(number);
         let Some(relation) = self.relations.relation(number) else { return Ok(()) };
         let chosen = self.selection.table(&relation.schema, &relation.name);
@@ -301,4 +364,96 @@ fn unasked(message: &Message<'_>) -> Error {
     let shown = format!("{message:?}");
     let name = shown.split([' ', '{', '(']).next().unwrap_or_default();
     Error::new(Kind::Decode, format!("the server sent a {name} message that was not asked for"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode::{EncodeSettings, Modes};
+    use crate::lsn::Xid;
+    use crate::observe::About;
+    use crate::source::catalog::{TableDetails, TypeDetails};
+
+    struct Nobody;
+
+    impl Describe for Nobody {
+        fn table(&mut self, _: Oid, _: &[Oid]) -> Result<Option<TableDetails>> {
+            Ok(None)
+        }
+
+        fn type_details(&self, _: Oid) -> Option<TypeDetails> {
+            None
+        }
+    }
+
+    fn translator() -> Translator {
+        let config = crate::sink::sample::config("");
+        let encoder = JsonEncoder::new(EncodeSettings {
+            name: "shop".into(),
+            database: "shop".into(),
+            version: "1".into(),
+            system_id: 1,
+            transaction_block: false,
+            context_headers: false,
+            placeholder: String::new(),
+            modes: Modes::default(),
+        });
+        let parts = Parts {
+            selection: Selection::new(&config.source).unwrap(),
+            router: Router::new("shop", "{name}.{schema}.{table}"),
+            encoder,
+            settings: Settings { transaction_topic: None, tombstones: false },
+            skip: vec![],
+            metrics: Metrics::new(&About { name: "shop", memory_bytes: 1 }).unwrap(),
+        };
+        Translator::new(parts, Resume::default())
+    }
+
+    /// A Relation message for a table of no columns, as within a block or outside.
+    fn relation(order: Order, oid: u32, name: &str) -> Vec<u8> {
+        let xid = if order.is_in_stream() { vec![0, 0, 0, 9] } else { vec![] };
+        [b"R", &xid[..], &oid.to_be_bytes(), b"public\0", name.as_bytes(), b"\0d\0\0"].concat()
+    }
+
+    fn define(translator: &mut Translator, order: Order, oid: u32, name: &str) {
+        let at = At { lsn: Lsn(1), now: Now(std::time::Duration::ZERO), order };
+        translator.message(at, &relation(order, oid, name), &mut Nobody, &mut Records::default()).unwrap();
+    }
+
+    /// The names in force, as the relation and as the table say.
+    fn names(translator: &Translator) -> Vec<&str> {
+        let tables = translator.tables.iter().flatten().map(|captured| captured.table.name.as_str());
+        let tables: Vec<&str> = tables.collect();
+        let relations: Vec<&str> =
+            translator.relations.relations().iter().map(|relation| relation.name.as_str()).collect();
+        assert_eq!(tables, relations);
+        tables
+    }
+
+    #[test]
+    fn the_definition_received_last_is_in_force_whatever_commits_last() {
+        let (first, between, second) = (Order::within(1), Order::after(1), Order::within(2));
+        let commit =
+            StreamCommit { xid: Xid(9), commit_lsn: Lsn(10), end_lsn: Lsn(11), commit_time: UnixMicros(0) };
+        let mut translator = translator();
+        define(&mut translator, between, 1, "now");
+        define(&mut translator, between, 2, "now");
+        translator.begin(&commit);
+        for name in ["then", "still then"] {
+            define(&mut translator, first, 1, name);
+            assert_eq!(names(&translator), [name, "now"]);
+        }
+        define(&mut translator, first, 2, "then");
+        define(&mut translator, first, 3, "other");
+        define(&mut translator, second, 2, "later");
+        assert_eq!(names(&translator), ["still then", "later", "other"]);
+        translator.commit(&commit, &mut Nobody, &mut Records::default()).unwrap();
+        assert_eq!(names(&translator), ["now", "later", "other"]);
+        // What came in the transaction is what the server goes by.
+        define(&mut translator, Order::after(2), 2, "last");
+        translator.begin(&commit);
+        define(&mut translator, second, 2, "later");
+        translator.commit(&commit, &mut Nobody, &mut Records::default()).unwrap();
+        assert_eq!(names(&translator), ["now", "last", "other"]);
+    }
 }

@@ -76,6 +76,8 @@ pub(crate) fn config(brokers: &str) -> Config {
             fixed: 20 * 1024 * 1024,
             max_message: 16 * 1024 * 1024,
             drain_timeout: Duration::from_secs(10),
+            spool_dir: None,
+            spool: 1024 * 1024 * 1024,
         },
     }
 }

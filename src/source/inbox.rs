@@ -70,6 +70,14 @@ impl Inbox {
             .unwrap_or_default()
     }
 
+    /// Gives the room of a large message back without waiting for small ones.
+    pub(super) fn shrink(&mut self) {
+        if self.bytes.len() > BASE && self.unread.len() <= BASE {
+            self.small_fills = PATIENCE;
+            self.make_room(0);
+        }
+    }
+
     /// Makes room, then reads once. Complete messages should have been consumed: without room for more, nothing is
     /// read, so that the buffer cannot grow beyond one message.
     ///

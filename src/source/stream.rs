@@ -33,9 +33,10 @@ pub struct StreamOptions<'a> {
     pub publication: &'a str,
     /// Transactions that commit at or after this are sent, or after the slot's `confirmed_flush_lsn` if that is later.
     pub start: Lsn,
-    /// Of pgoutput: 1 from PostgreSQL 10, 2 from 14.
+    /// Of pgoutput: 1 from PostgreSQL 10, 2 from 14, 4 from 16.
     pub protocol: u8,
-    /// Send large transactions while they are in progress; with protocol 2.
+    /// Send large transactions while they are in progress; with protocol 2 and up. `parallel`, of protocol 4, would only add
+    /// the position and time of a rollback, which nobody asks for.
     pub streaming: bool,
     /// Send logical decoding messages; ignored before 14.
     pub messages: bool,
@@ -164,6 +165,11 @@ impl ReplicationStream {
     #[must_use]
     pub fn closed(&self) -> Error {
         closed()
+    }
+
+    /// Gives back what the buffer took for a large message: the caller needs the memory for something else.
+    pub fn shrink(&mut self) {
+        self.connection.inbox.shrink();
     }
 
     /// Bytes that the buffer holds at present, for the memory budget.

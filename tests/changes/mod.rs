@@ -6,6 +6,7 @@ mod delivery;
 mod lines;
 mod metadata;
 mod selection;
+mod streamed;
 mod text;
 mod toast;
 mod topics;

@@ -6,6 +6,7 @@ mod fencing;
 mod idle;
 mod kafka_outage;
 mod postgres_restart;
+mod spool;
 mod stop;
 mod verify;
 mod workload;

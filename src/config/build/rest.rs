@@ -150,6 +150,8 @@ impl Builder<'_> {
             fixed,
             max_message: given.unwrap_or((memory / 4).min(LARGEST_MESSAGE)),
             drain_timeout: self.duration("limits.drain_timeout"),
+            spool_dir: self.settings.text("limits.spool_dir").map(Into::into),
+            spool: self.settings.size("limits.spool").unwrap_or_default(),
         }
     }
 
