@@ -12,15 +12,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("allocator", &[]),
     ("lsn", &[]),
+    ("modes", &[]),
     ("obstacle", &[]),
-    ("config", &["error"]),
+    ("config", &["error", "modes"]),
     ("source", &["error", "lsn", "obstacle", "config"]),
     // A disk beside the stream: it keeps messages without reading them.
     ("spool", &["lsn"]),
     ("decode", &["error", "lsn"]),
     // Of the source, later stages see the shapes of tables and types.
     ("event", &["error", "lsn", "config", "decode", "source::catalog"]),
-    ("encode", &["error", "lsn", "decode", "event", "source::catalog"]),
+    ("encode", &["error", "lsn", "modes", "decode", "event", "source::catalog"]),
     ("sink", &["error", "obstacle", "config", "event", "encode"]),
     ("checkpoint", &["error", "lsn", "config", "sink"]),
     // Counts what the stages tell through `run`; no stage before the sink may know that it is counted.

@@ -2,7 +2,8 @@
 //!
 //! `tests/golden/<case>/` has `setup.sql`, run before the daemon starts; `workload.sql`, run while it streams;
 //! `connector.properties`, what Debezium was told beside its defaults, if anything; and `golden.jsonl`, the records it wrote.
-//! Everything must be equal but what [`DEVIATIONS`] lists.
+//! Everything must be equal but what [`DEVIATIONS`] lists, with `events.quirks = "debezium"`; where that matters, the case runs
+//! without it too.
 
 mod compare;
 mod script;
@@ -16,40 +17,89 @@ use crate::support::{ConsumedRecord, Daemon, Db, Kafka, Postgres};
 use compare::{Differences, Record};
 use script::Step;
 
-/// Where Headwater's records are others on purpose: case, the places that differ (all of them and no others), why.
+/// With which `events.quirks` records differ.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Differ {
+    /// Whatever it is.
+    Always,
+    /// With `none` alone: `debezium` writes the same as Debezium.
+    WithoutQuirks,
+}
+use Differ::{Always, WithoutQuirks};
+
+/// Where Headwater's records are others on purpose: case, when, the places that differ (all of them and no others), why.
 #[rustfmt::skip]
-const DEVIATIONS: &[(&str, &[&str], &str)] = &[
-    ("arrays", &["public.arr: value.after.bt", "public.arr: value.after.e", "public.arr: value.after.lt", "public.arr_odd: value.after.tv"],
+const DEVIATIONS: &[(&str, Differ, &[&str], &str)] = &[
+    ("arrays", WithoutQuirks, &["public.arr: value.after.bt", "public.arr: value.after.e", "public.arr: value.after.lt", "public.arr_odd: value.after.tv"],
         "arrays of bits, and those of enums, ltree and tsvector with a NULL in them, are kept instead of null as a whole"),
-    ("arrays_multidim", &["public.md: value.after.i[]", "public.md: value.after.lb[]", "public.md: value.after.n[]", "public.md: value.after.t[]"],
-        "arrays of several dimensions nest instead of being nulls and identities of Java objects"),
-    ("arrays_plain", &["public.ap: value.after.b1", "public.ap: value.after.bt", "public.ap: value.after.n"],
+    ("arrays_multidim", Always, &["public.md: value.after.t[]"],
+        "rows of texts nest instead of being identities of Java objects"),
+    ("arrays_multidim", WithoutQuirks, &["public.md: value.after.i[]", "public.md: value.after.lb[]", "public.md: value.after.n[]"],
+        "arrays of several dimensions nest instead of being a null per row"),
+    ("arrays_plain", WithoutQuirks, &["public.ap: value.after.b1", "public.ap: value.after.bt", "public.ap: value.after.n"],
         "arrays of bits, and names, are kept instead of null"),
-    ("empty_tables", &["public.nothing: records"],
+    ("arrays_string_modes", WithoutQuirks, &["public.arr: value.after.bt", "public.arr: value.after.e", "public.arr: value.after.lt", "public.arr_odd: value.after.tv"],
+        "as in arrays"),
+    ("empty_tables", Always, &["public.nothing: records"],
         "a row without columns is a row that was inserted, not nothing"),
-    ("empty_vs_null", &["public.e: value.after.h", "public.e: value.before.h"],
+    ("empty_vs_null", WithoutQuirks, &["public.e: value.after.h", "public.e: value.before.h"],
         "an explicit NULL is null instead of the column's default"),
-    ("null_with_default", &["public.d: value.after.b", "public.d: value.after.i", "public.d: value.after.n", "public.d: value.after.t",
-        "public.d: value.before.b", "public.d: value.before.i", "public.d: value.before.n", "public.d: value.before.t"],
+    ("hstore_map", WithoutQuirks, &["public.misc: value.after.h{}"],
+        "hstore keeps the server's order of keys instead of a hash map's"),
+    ("interval_numeric", WithoutQuirks, &["public.iv: value.after.i3"],
+        "intervals are exact"),
+    ("interval_string", WithoutQuirks, &["public.iv: value.after.i3"],
+        "intervals are exact"),
+    ("null_with_default", WithoutQuirks, &["public.d: value.after.b", "public.d: value.after.i", "public.d: value.after.n", "public.d: value.after.t", "public.d: value.before.b", "public.d: value.before.i", "public.d: value.before.n", "public.d: value.before.t"],
         "an explicit NULL is null instead of the column's default"),
-    ("null_with_default_off", &["public.d: value.source.snapshot"],
+    ("null_with_default_off", WithoutQuirks, &["public.d: value.source.snapshot"],
         "source.snapshot is \"false\" in every event, as in all other modes of Debezium"),
-    ("numbers_precise", &["public.decs: value.after.neg", "public.decs: value.before.neg", "public.nums: value.after.r"],
-        "numeric(p,-s) has scale 0 instead of 2046; floats are the shortest that read back"),
-    ("pg_output_settings", &["public.z: value.after.f"],
+    ("numbers_double", Always, &["public.nums: value.after.r"],
+        "floats are the shortest that read back, as Java prints them since 19"),
+    ("numbers_json_numeric", Always, &["public.nums: value.after.r"],
+        "floats are the shortest that read back, as Java prints them since 19"),
+    ("numbers_json_numeric", WithoutQuirks, &["public.decs: value.after.neg", "public.decs: value.before.neg"],
+        "numeric(p,-s) has scale 0 instead of 2046"),
+    ("numbers_precise", Always, &["public.nums: value.after.r"],
+        "floats are the shortest that read back, as Java prints them since 19"),
+    ("numbers_precise", WithoutQuirks, &["public.decs: value.after.neg", "public.decs: value.before.neg"],
+        "numeric(p,-s) has scale 0 instead of 2046"),
+    ("numbers_string", Always, &["public.nums: value.after.r"],
+        "floats are the shortest that read back, as Java prints them since 19"),
+    ("numbers_string", WithoutQuirks, &["public.decs: value.after.neg", "public.decs: value.before.neg"],
+        "numeric(p,-s) has scale 0 instead of 2046"),
+    ("pg_output_settings", Always, &["public.z: value.after.f"],
         "extra_float_digits of the database does not cut digits off"),
-    ("replica_index_with_pk", &["public.expr: key", "public.t: records"],
-        "a partial index is no key: rows beyond it would fall together; an update of the identity that leaves the primary key \
-         as it is is an update, not the deletion of a key made up"),
-    ("schema_changes", &["public.s: value.before.e"],
+    ("replica_index_with_pk", Always, &["public.expr: key", "public.t: records"],
+        "a partial index is no key: rows beyond it would fall together; an update of the identity that leaves the primary key as it is is an update, not the deletion of a key made up"),
+    ("schema_changes", WithoutQuirks, &["public.s: value.before.e"],
         "a column that is not known in the old row is null instead of the column's default"),
-    ("texts", &["public.texts: value.after.n"], "names are kept instead of null"),
-    ("times_adaptive_far", &["public.tms: value.after.ts"],
+    ("texts", WithoutQuirks, &["public.texts: value.after.n"],
+        "names are kept instead of null"),
+    ("times_adaptive_far", WithoutQuirks, &["public.tms: value.after.ts"],
         "a timestamp beyond microseconds of 64 bits is null instead of a wrong number"),
-    ("toast_default", &["public.t: value.after.n"],
+    ("times_isostring", WithoutQuirks, &["public.tms: value.after.t", "public.tms: value.after.t0", "public.tms: value.after.t3", "public.tms: value.after.t6"],
+        "24:00 is not 00:00"),
+    ("times_isostring_far", WithoutQuirks, &["public.tms: value.after.d", "public.tms: value.after.ts", "public.tms: value.after.ts3"],
+        "infinities keep their names instead of being a date"),
+    ("times_special", WithoutQuirks, &["public.t: value.after.i"],
+        "an infinite interval is an end of 64 bits, as an infinite timestamp is, instead of 0"),
+    ("times_special_nanoseconds", WithoutQuirks, &["public.t: value.after.n"],
+        "the range of nanoseconds is used to its end"),
+    ("times_special_structured", WithoutQuirks, &["public.t: value.after.tm"],
+        "24:00 is kept instead of null"),
+    ("times_structured", WithoutQuirks, &["public.tms: value.after.t", "public.tms: value.after.t0", "public.tms: value.after.t3", "public.tms: value.after.t6"],
+        "24:00 is kept instead of null"),
+    ("toast_default", WithoutQuirks, &["public.t: value.after.n"],
         "an unchanged number is the placeholder instead of null"),
-    ("types_misc", &["public.misc: value.after.h"], "hstore keeps the server's order of keys instead of a hash map's"),
-    ("types_system", &["public.t: value.after.f", "public.t: value.after.g"], "vectors keep their elements"),
+    ("toast_placeholder", WithoutQuirks, &["public.t: value.after.bin", "public.t: value.after.n"],
+        "an unchanged value is the placeholder instead of null"),
+    ("types_misc", WithoutQuirks, &["public.misc: value.after.h"],
+        "hstore keeps the server's order of keys instead of a hash map's"),
+    ("types_system", WithoutQuirks, &["public.t: value.after.f", "public.t: value.after.g"],
+        "vectors keep their elements"),
+    ("types_unknown_included", WithoutQuirks, &["public.misc: value.after.h"],
+        "hstore keeps the server's order of keys instead of a hash map's"),
 ];
 
 macro_rules! cases {
@@ -64,15 +114,19 @@ macro_rules! cases {
 }
 
 cases! {
-    arrays arrays_multidim arrays_plain binary_bytes bulk column_exclude column_include
-    column_include_no_key crud empty_tables empty_vs_null generated generated_published geometry_special
-    identifiers interval_numeric key_change key_change_tx key_types no_primary_key not_null_zero
-    null_with_default null_with_default_off numbers_precise numbers_special_precise numeric_keys origin
-    partitions_leaf partitions_root pg_output_settings pg_timezone_newyork publication_filters
-    replica_full replica_index_with_pk schema_changes schema_exclude skipped_ops statements
-    table_filters texts times_adaptive times_adaptive_far toast_default toast_full tombstones_off
-    topic_delimiter truncate truncate_skipped tx_metadata tx_plain tx_topic_name types_ext types_misc
-    types_system
+    arrays arrays_multidim arrays_plain arrays_string_modes binary_base64 binary_base64_url binary_bytes
+    binary_hex bulk column_exclude column_include column_include_no_key crud empty_tables empty_vs_null
+    generated generated_published geometry_special hstore_map identifiers interval_numeric interval_string
+    key_change key_change_tx key_types large_values no_primary_key not_null_zero null_with_default
+    null_with_default_off numbers_double numbers_json_numeric numbers_precise numbers_special_precise
+    numbers_string numeric_keys origin partitions_leaf partitions_root pg_output_settings
+    pg_timezone_newyork publication_filters replica_full replica_index_with_pk schema_changes
+    schema_exclude skipped_ops statements table_filters texts times_adaptive times_adaptive_far
+    times_adaptive_time_microseconds times_connect times_connect_far times_isostring times_isostring_far
+    times_microseconds times_nanoseconds times_special times_special_nanoseconds times_special_structured
+    times_structured toast_default toast_full toast_placeholder tombstones_off topic_delimiter truncate
+    truncate_skipped tx_metadata tx_plain tx_topic_name types_ext types_misc types_system
+    types_unknown_included
 }
 
 #[test]
@@ -89,28 +143,45 @@ fn folder(case: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(case)
 }
 
+/// Every case with Debezium's quirks; those that they change without them too.
 #[track_caller]
 fn check(case: &str) {
-    let differences = differences(&folder(case));
-    let deviations =
-        DEVIATIONS.iter().find(|(name, ..)| *name == case).map_or(&[][..], |(_, paths, _)| paths);
+    compare_with(case, "debezium", |differ| differ == Always);
+    if DEVIATIONS.iter().any(|(name, differ, ..)| *name == case && *differ == WithoutQuirks) {
+        compare_with(case, "none", |_| true);
+    }
+}
+
+#[track_caller]
+fn compare_with(case: &str, quirks: &str, counts: impl Fn(Differ) -> bool) {
+    let differences = differences(&folder(case), quirks);
+    let listed = DEVIATIONS.iter().filter(|(name, differ, ..)| *name == case && counts(*differ));
+    let deviations: BTreeSet<&str> = listed.flat_map(|(_, _, places, _)| places.iter().copied()).collect();
     let unexpected: Vec<_> =
-        differences.iter().filter(|(place, _)| !deviations.contains(&place.as_str())).collect();
-    assert!(unexpected.is_empty(), "{case} differs (golden is ours):\n{unexpected:#?}");
+        differences.iter().filter(|(place, _)| !deviations.contains(place.as_str())).collect();
+    assert!(
+        unexpected.is_empty(),
+        "{case} with events.quirks = {quirks:?} differs (golden is ours):\n{unexpected:#?}"
+    );
     for place in deviations {
-        assert!(differences.contains_key(*place), "{case} is equal at {place}: take it from the list");
+        assert!(
+            differences.contains_key(place),
+            "{case} with events.quirks = {quirks:?} is equal at {place}: take it from the list"
+        );
     }
 }
 
 /// Runs the case of a folder through the daemon.
-fn differences(folder: &Path) -> Differences {
+fn differences(folder: &Path, quirks: &str) -> Differences {
     let read = |name| fs::read_to_string(folder.join(name)).unwrap();
-    let name = format!("orc_{}", folder.file_name().unwrap().to_str().unwrap());
+    // The second run has other topics; what holds the name is called the same.
+    let case = folder.file_name().unwrap().to_str().unwrap();
+    let name = format!("orc_{case}{}", if quirks == "none" { "_honest" } else { "" });
     let (server, kafka) = (Postgres::shared(18), Kafka::shared());
     server.session("postgres").exec(&format!("create database {name}"));
     let db = Db::new(name.clone(), server.port());
     let properties = fs::read_to_string(folder.join("connector.properties")).unwrap_or_default();
-    let builder = configured(Daemon::builder(&db, kafka), &name, &properties);
+    let builder = configured(Daemon::builder(&db, kafka), &name, &properties).set("events.quirks", quirks);
     run(&db, "", &read("setup.sql"));
     let daemon = builder.start();
     let slot = format!("headwater_{name}");
@@ -120,7 +191,8 @@ fn differences(folder: &Path) -> Differences {
     // Another case's name may begin with this one's.
     let own = |record: &&ConsumedRecord| record.topic[name.len()..].starts_with(['.', '-']);
     let ours: Vec<Record> = consumer.read_to_end().iter().filter(own).map(record).collect();
-    let golden: Vec<Record> = read("golden.jsonl").lines().map(Record::golden).collect();
+    let golden = read("golden.jsonl").replace(&format!("orc_{case}"), &name);
+    let golden: Vec<Record> = golden.lines().map(Record::golden).collect();
     drop(daemon);
     compare::compare(&format!("{name}."), &golden, &ours)
 }
@@ -160,9 +232,17 @@ fn configured(builder: Builder, name: &str, properties: &str) -> Builder {
             "publication.autocreate.mode" if value == "disabled" => {
                 builder.set("source.publication_mode", "disabled").set("source.publication", name)
             }
-            "value.converter.replace.null.with.default" | "key.converter.replace.null.with.default" => {
-                builder
+            "value.converter.replace.null.with.default" => {
+                builder.set("events.replace_null_with_default", value)
             }
+            "key.converter.replace.null.with.default" => builder,
+            "value.converter.decimal.format" => builder.set("events.decimal_format", value.to_lowercase()),
+            "decimal.handling.mode"
+            | "time.precision.mode"
+            | "interval.handling.mode"
+            | "hstore.handling.mode"
+            | "binary.handling.mode" => builder.set(&format!("events.{}", key.replace('.', "_")), value),
+            "include.unknown.datatypes" => builder.set("events.include_unknown_datatypes", value == "true"),
             "key.converter.schemas.enable" if value == "false" => builder,
             other => panic!("no key for {other}"),
         };

@@ -5,6 +5,9 @@
 use std::time::Duration;
 
 use super::share::SMALLEST_SHARE;
+use crate::modes::{
+    BinaryMode, DecimalFormat, DecimalMode, HstoreMode, IntervalMode, MOST_MONEY_DIGITS, Quirks, TimeMode,
+};
 
 /// One key.
 pub(super) struct Key {
@@ -162,6 +165,26 @@ pub(super) const KEYS: &[Key] = &[
     entry("events.skipped_operations", Form::List, "[]", "Operations that give no events: \"c\" create, \"u\" update, \"d\" delete, \"t\" truncate, \"m\" message."),
     entry("events.unavailable_value_placeholder", Form::Text, "\"__debezium_unavailable_value\"",
         "Stands in for a large (TOASTed) value that an update did not change and that the log therefore does not hold."),
+    entry("events.decimal_handling_mode", Form::Choice(DecimalMode::WORDS, &[]), "\"precise\"",
+        "numeric and money. precise: exact bytes, which hold no NaN and no infinity. double: a number, rounded. string: the digits, and NAN, POSITIVE_INFINITY and NEGATIVE_INFINITY."),
+    entry("events.decimal_format", Form::Choice(DecimalFormat::WORDS, &[]), "\"base64\"",
+        "How precise decimals of a fixed scale stand in JSON: base64 of the unscaled number, or numeric, a number with all its digits; the converter's decimal.format."),
+    entry("events.time_precision_mode", Form::Choice(TimeMode::WORDS, &[]), "\"adaptive\"",
+        "date, time and timestamp. adaptive: milliseconds up to three digits of a second, else microseconds. adaptive_time_microseconds: the same, but time always in microseconds. connect: milliseconds. microseconds, nanoseconds. isostring: ISO 8601 text. structured: an object of year, month and so on, also for timestamptz, timetz and interval."),
+    entry("events.interval_handling_mode", Form::Choice(IntervalMode::WORDS, &[]), "\"numeric\"",
+        "interval. numeric: microseconds, a month as 30.4375 days. string: P1Y2M3DT4H5M6.789S."),
+    entry("events.hstore_handling_mode", Form::Choice(HstoreMode::WORDS, &[]), "\"json\"", "hstore. json: a string that holds a JSON object. map: the object."),
+    entry("events.binary_handling_mode", Form::Choice(BinaryMode::WORDS, &[]), "\"bytes\"",
+        "bytea. bytes: bytes, base64 in JSON. base64, base64-url-safe, hex: strings."),
+    entry("events.money_fraction_digits", Form::Integer(0, MOST_MONEY_DIGITS as i64), "2", "Digits behind the point of a precise money; fewer than it has are rounded half up."),
+    entry("events.include_unknown_datatypes", Form::Bool, "false",
+        "true: columns of a type that Debezium has no form for (composites, multiranges, pg_lsn, tsquery, …) are the bytes of their text, in the form of events.binary_handling_mode. false: they are left out, and the log says so once."),
+    entry("events.include_unmapped_arrays", Form::Bool, "false",
+        "true: arrays that Debezium leaves out, of money, name, interval, varbit, xml, point and of domains, are arrays of their element's form. Debezium has no such form."),
+    entry("events.quirks", Form::Choice(Quirks::WORDS, &[]), "\"none\"",
+        "debezium: write what Debezium writes also where that says something else than the row (names as null, a lost microsecond, broken arrays, …: docs/compatibility.md has all). none: write what the row says."),
+    entry("events.replace_null_with_default", Form::Choice(&["true", "false"], &[]), UNSET,
+        "true: a NULL in a column with a default is written as the default, as Connect's JsonConverter does by default. Without it: true with events.quirks = \"debezium\", else false."),
     entry("events.context_headers", Form::Bool, "true", "The __debezium.context.* headers on each record of a table."),
 
     entry("topics.pattern", Form::Text, "\"{name}.{schema}.{table}\"",

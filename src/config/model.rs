@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
+use crate::modes::Modes;
+
 pub use std::time::Duration;
 
 /// Everything that one pipeline is told.
@@ -135,6 +137,8 @@ pub struct Events {
     pub unavailable_value_placeholder: String,
     /// The four `__debezium.context.*` headers on each record of a table; default true.
     pub context_headers: bool,
+    /// The forms of values; default Debezium's.
+    pub modes: Modes,
 }
 
 /// `events.transaction_metadata`.

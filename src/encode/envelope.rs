@@ -11,10 +11,10 @@ use super::plan::{DroppedColumn, TablePlan};
 use super::records::{Records, push_header};
 use super::row::{KeyForm, RowWriter, Source};
 use super::source::{Order, SourceBlocks};
-use super::value::Modes;
 use super::writer::push_int;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, KeyOf, Op, OtherKey, Row, Table, TableSlot, TransactionContext};
+use crate::modes::Modes;
 
 /// What all events of a pipeline have in common.
 #[derive(Clone, Debug)]

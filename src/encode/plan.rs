@@ -1,9 +1,10 @@
 //! What is known about a table before its first row: for each column the way its values are written and the JSON in
 //! front of them, so that a row is a run of copies.
 
-use super::value::{Modes, StandIns, ValueWriter, choose};
+use super::value::{StandIns, ValueWriter, choose};
 use super::writer::push_string;
 use crate::event::{Table, TopicId};
+use crate::modes::Modes;
 
 /// How the rows of one table are written.
 #[derive(Debug)]
@@ -72,17 +73,19 @@ impl TablePlan {
             }
             let fragment = (chosen.is_some() && column.selected).then(|| fragment(&column.name, first));
             first &= fragment.is_none();
+            let key = table.key.iter().position(|&key| key == index);
             // In the key a type without a form is its text: without the column, keys would fall together.
-            let writer = chosen.unwrap_or(ValueWriter::Text);
+            let writer =
+                chosen.filter(|writer| key.is_none() || !writer.is_blind()).unwrap_or(ValueWriter::Text);
             columns.push(ColumnPlan {
                 name: column.name.clone(),
                 type_name: column.ty.name.clone(),
                 fragment,
-                stand_ins: StandIns::new(column, &writer, placeholder),
+                stand_ins: StandIns::new(column, &writer, placeholder, modes),
                 writer,
                 not_null: column.not_null,
                 identity: column.identity,
-                key: table.key.iter().position(|&key| key == index),
+                key,
             });
         }
         let names = table.key.iter().filter_map(|&index| table.columns.get(index));

@@ -171,15 +171,16 @@ impl RowWriter {
         match misfit {
             Misfit::Unrepresentable if !column.not_null => {
                 out.truncate(start);
-                out.extend_from_slice(b"null");
+                push_null(column, out);
                 self.scratch.lossy += 1;
                 Ok(())
             }
             Misfit::Unrepresentable => Err(failure(
                 plan,
                 column,
-                "a value (NaN, an infinity or a time out of range) has no form in JSON, and the column is NOT NULL",
-            )),
+                "a value (NaN, an infinity, or one out of range) has no place in the chosen form, and the column is NOT NULL",
+            )
+            .with_hint(column.writer.remedy())),
             Misfit::Malformed => Err(failure(plan, column, "the server's text is not of the column's type")),
         }
     }
@@ -198,7 +199,7 @@ impl RowWriter {
             (Value::Null, _) if value.key_only && !column.identity => {
                 out.extend_from_slice(&column.stand_ins.unknown);
             }
-            (Value::Null, _) | (Value::Unchanged, Some(Value::Null)) => out.extend_from_slice(b"null"),
+            (Value::Null, _) | (Value::Unchanged, Some(Value::Null)) => push_null(column, out),
             (Value::Unchanged, _) if column.key.is_some() => {
                 return Err(failure(
                     plan,
@@ -225,6 +226,11 @@ impl RowWriter {
         }
         Ok(())
     }
+}
+
+#[inline]
+fn push_null(column: &ColumnPlan, out: &mut Vec<u8>) {
+    out.extend_from_slice(column.stand_ins.null.as_deref().unwrap_or(b"null"));
 }
 
 /// The values of a row beside those of the old one.

@@ -66,7 +66,13 @@ impl SourceBlocks {
         let _ = push_string(&mut self.head, settings.name.as_bytes());
         self.head.extend_from_slice(b",\"ts_ms\":");
         push_int(&mut self.head, micros.div_euclid(1000));
-        self.head.extend_from_slice(b",\"snapshot\":\"false\",\"db\":");
+        // Debezium leaves the field to its default, which a converter that does not put defaults in writes as null.
+        let modes = settings.modes;
+        let left_out = modes.quirky() && !modes.null_as_default;
+        let snapshot = if left_out { "null" } else { "\"false\"" };
+        for part in [",\"snapshot\":", snapshot, ",\"db\":"] {
+            self.head.extend_from_slice(part.as_bytes());
+        }
         let _ = push_string(&mut self.head, settings.database.as_bytes());
         self.head.extend_from_slice(b",\"sequence\":\"[");
         match facts.previous {

@@ -233,6 +233,7 @@ pub(super) mod tests {
                 skipped_operations: vec![],
                 unavailable_value_placeholder: String::new(),
                 context_headers: true,
+                modes: crate::modes::Modes::default(),
             },
             topics: config::Topics {
                 pattern: String::new(),

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use crate::checkpoint::{self, Partial, Position};
 use crate::config::{Config, Sink as SinkConfig, TablePatterns, TransactionMetadata};
-use crate::encode::{EncodeSettings, JsonEncoder, Modes};
+use crate::encode::{EncodeSettings, JsonEncoder};
 use crate::error::{Kind, Result};
 use crate::event::{Op, Resume, Router, Selection, TopicId};
 use crate::lsn::Lsn;
@@ -310,7 +310,7 @@ fn encode_settings(config: &Config, system_id: u64) -> EncodeSettings {
         transaction_block: config.events.transaction_metadata != TransactionMetadata::Off,
         context_headers: config.events.context_headers,
         placeholder: config.events.unavailable_value_placeholder.clone(),
-        modes: Modes::default(),
+        modes: config.events.modes,
     }
 }
 

@@ -43,6 +43,7 @@ pub(crate) fn config(brokers: &str) -> Config {
             skipped_operations: Vec::new(),
             unavailable_value_placeholder: "__debezium_unavailable_value".into(),
             context_headers: true,
+            modes: crate::modes::Modes::default(),
         },
         topics: Topics {
             pattern: "{name}.{schema}.{table}".into(),

@@ -52,6 +52,8 @@ pub enum TypeKind {
     /// A true array (`typsubscript = array_subscript_handler`, or `typelem` with `typlen = -1` and category `A`).
     Array {
         element: Box<TypeDetails>,
+        /// `typdelim` of the element: a comma for all types but a few.
+        delimiter: u8,
     },
     /// Labels in `enumsortorder`.
     Enum {
@@ -150,6 +152,7 @@ pub async fn type_details(sql: &Sql, types: &[Oid]) -> Result<Vec<TypeDetails>> 
             base: Oid(value(row, 6)?),
             typmod: value(row, 7)?,
             labels: value::<Option<Vec<String>>>(row, 8)?.unwrap_or_default(),
+            delimiter: u8::from_ne_bytes(value::<i8>(row, 9)?.to_ne_bytes()),
         };
         found.insert(Oid(value(row, 0)?), flat);
     }
@@ -166,6 +169,7 @@ struct FlatType {
     base: Oid,
     typmod: i32,
     labels: Vec<String>,
+    delimiter: u8,
 }
 
 fn assemble(oid: Oid, found: &HashMap<Oid, FlatType>, depth: usize) -> Option<TypeDetails> {
@@ -179,7 +183,9 @@ fn assemble(oid: Oid, found: &HashMap<Oid, FlatType>, depth: usize) -> Option<Ty
         b'r' => TypeKind::Range,
         b'm' => TypeKind::Multirange,
         b'p' => TypeKind::Pseudo,
-        _ if flat.array => TypeKind::Array { element: inner(flat.element)? },
+        _ if flat.array => {
+            TypeKind::Array { delimiter: found.get(&flat.element)?.delimiter, element: inner(flat.element)? }
+        }
         _ => TypeKind::Base,
     };
     Some(TypeDetails { oid, schema: flat.schema.clone(), name: flat.name.clone(), kind })
@@ -244,7 +250,8 @@ fn types_query(version: ServerVersion) -> String {
                 t.typelem, t.typbasetype, t.typtypmod,
                 CASE WHEN t.typtype = 'e' THEN
                     (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder)
-                     FROM pg_enum e WHERE e.enumtypid = t.oid) END
+                     FROM pg_enum e WHERE e.enumtypid = t.oid) END,
+                t.typdelim
          FROM wanted w JOIN pg_type t ON t.oid = w.oid JOIN pg_namespace n ON n.oid = t.typnamespace"
     )
 }

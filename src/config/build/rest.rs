@@ -10,6 +10,9 @@ use crate::config::model::{
 };
 use crate::config::share::Share;
 use crate::config::units::format_size;
+use crate::modes::{
+    BinaryMode, DecimalFormat, DecimalMode, HstoreMode, IntervalMode, Modes, Quirks, TimeMode,
+};
 
 /// A message of the stream is never larger: PostgreSQL's own limit of an allocation.
 const LARGEST_MESSAGE: u64 = 1 << 30;
@@ -29,6 +32,34 @@ impl Builder<'_> {
             skipped_operations: self.skipped_operations(),
             unavailable_value_placeholder: self.text("events.unavailable_value_placeholder"),
             context_headers: self.settings.truth("events.context_headers"),
+            modes: self.modes(),
+        }
+    }
+
+    /// The forms of values. Words that are mistaken are in the report and give way to the defaults.
+    fn modes(&self) -> Modes {
+        let word = |path| self.settings.text(path).unwrap_or_default();
+        let quirks = Quirks::of_word(word("events.quirks")).unwrap_or_default();
+        Modes {
+            decimal: DecimalMode::of_word(word("events.decimal_handling_mode")).unwrap_or_default(),
+            decimal_format: DecimalFormat::of_word(word("events.decimal_format")).unwrap_or_default(),
+            time: TimeMode::of_word(word("events.time_precision_mode")).unwrap_or_default(),
+            interval: IntervalMode::of_word(word("events.interval_handling_mode")).unwrap_or_default(),
+            hstore: HstoreMode::of_word(word("events.hstore_handling_mode")).unwrap_or_default(),
+            binary: BinaryMode::of_word(word("events.binary_handling_mode")).unwrap_or_default(),
+            money_fraction_digits: self
+                .settings
+                .integer("events.money_fraction_digits")
+                .and_then(|digits| digits.try_into().ok())
+                .unwrap_or(Modes::default().money_fraction_digits),
+            unknown_types: self.settings.truth("events.include_unknown_datatypes"),
+            unmapped_arrays: self.settings.truth("events.include_unmapped_arrays"),
+            null_as_default: match word("events.replace_null_with_default") {
+                "true" => true,
+                "false" => false,
+                _ => quirks == Quirks::Debezium,
+            },
+            quirks,
         }
     }
 

@@ -58,7 +58,7 @@ pub(super) fn vector(text: &[u8], out: &mut Vec<u8>) -> Result<(), Misfit> {
 }
 
 /// Takes away `[1:2][0:4]=`.
-fn without_bounds(text: &[u8]) -> Result<&[u8], Misfit> {
+pub(super) fn without_bounds(text: &[u8]) -> Result<&[u8], Misfit> {
     if text.first() != Some(&b'[') {
         return Ok(text);
     }
@@ -77,6 +77,7 @@ fn bare<'a>(
     let (element, rest) = text.split_at(end);
     if element.eq_ignore_ascii_case(b"NULL") {
         out.extend_from_slice(b"null");
+        scratch.nulls = scratch.nulls.wrapping_add(1);
     } else if element.is_empty() {
         return Err(Misfit::Malformed);
     } else {
@@ -167,7 +168,11 @@ mod tests {
             (ValueWriter::Decimal { scale: 2 }, "{1.10,NULL,2.00}", "[\"bg==\",null,\"AMg=\"]"),
             (ValueWriter::VariableDecimal, "{NaN,2}", "[null,{\"scale\":0,\"value\":\"Ag==\"}]"),
             (ValueWriter::Bool, "{t,f,NULL}", "[true,false,null]"),
-            (ValueWriter::Bytea, r#"{"\\xdeadbeef",NULL}"#, "[\"3q2+7w==\",null]"),
+            (
+                ValueWriter::Bytea(crate::modes::BinaryMode::Bytes),
+                r#"{"\\xdeadbeef",NULL}"#,
+                "[\"3q2+7w==\",null]",
+            ),
             (ValueWriter::Bits, "{101,NULL}", "[\"BQ==\",null]"),
             (
                 ValueWriter::TimestampMicros,

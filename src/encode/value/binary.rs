@@ -1,11 +1,18 @@
-//! `bytea` and bit strings: base64 of bytes that the server prints as hexadecimal or binary digits.
+//! `bytea` and bit strings, which the server prints as hexadecimal or binary digits: base64 of their bytes, or the
+//! hexadecimal digits.
 
 use super::Misfit;
 use crate::encode::writer::{push_base64, quantum};
+use crate::modes::BinaryMode;
 
 /// `\x` and hexadecimal digits (`bytea_output=hex`), six of them to four of base64.
 pub(super) fn bytea(text: &[u8], out: &mut Vec<u8>) -> Result<(), Misfit> {
-    let digits = text.strip_prefix(b"\\x").ok_or(Misfit::Malformed)?;
+    push_digits(text.strip_prefix(b"\\x").ok_or(Misfit::Malformed)?, out)
+}
+
+/// Hexadecimal digits as base64, in quotes.
+#[inline]
+fn push_digits(digits: &[u8], out: &mut Vec<u8>) -> Result<(), Misfit> {
     out.reserve(digits.len());
     out.push(b'"');
     let threes = digits.chunks_exact(6);
@@ -22,6 +29,60 @@ pub(super) fn bytea(text: &[u8], out: &mut Vec<u8>) -> Result<(), Misfit> {
     }
     out.push(b'"');
     Ok(())
+}
+
+/// `bytea` in any mode.
+pub(super) fn bytea_as(text: &[u8], mode: BinaryMode, out: &mut Vec<u8>) -> Result<(), Misfit> {
+    push_hex(text.strip_prefix(b"\\x").ok_or(Misfit::Malformed)?, mode, out)
+}
+
+/// The bytes of hexadecimal digits as a string.
+pub(super) fn push_hex(digits: &[u8], mode: BinaryMode, out: &mut Vec<u8>) -> Result<(), Misfit> {
+    let start = out.len();
+    match mode {
+        BinaryMode::Bytes | BinaryMode::Base64 => push_digits(digits, out)?,
+        BinaryMode::Base64UrlSafe => {
+            push_digits(digits, out)?;
+            make_url_safe(out, start);
+        }
+        BinaryMode::Hex => {
+            if digits.len() % 2 != 0 || digits.iter().any(|&digit| NIBBLE[usize::from(digit)] > 15) {
+                return Err(Misfit::Malformed);
+            }
+            out.push(b'"');
+            out.extend_from_slice(digits);
+            out.push(b'"');
+        }
+    }
+    Ok(())
+}
+
+/// Appends bytes as a string.
+pub(super) fn push_bytes(bytes: &[u8], mode: BinaryMode, out: &mut Vec<u8>) {
+    let start = out.len();
+    out.push(b'"');
+    match mode {
+        BinaryMode::Hex => {
+            let digit = |value: u8| b"0123456789abcdef"[usize::from(value & 15)];
+            out.extend(bytes.iter().flat_map(|&byte| [digit(byte >> 4), digit(byte)]));
+        }
+        BinaryMode::Bytes | BinaryMode::Base64 | BinaryMode::Base64UrlSafe => push_base64(out, bytes),
+    }
+    out.push(b'"');
+    if mode == BinaryMode::Base64UrlSafe {
+        make_url_safe(out, start);
+    }
+}
+
+/// The other alphabet for the base64 from `start` on.
+fn make_url_safe(out: &mut [u8], start: usize) {
+    for digit in out.iter_mut().skip(start) {
+        match *digit {
+            b'+' => *digit = b'-',
+            b'/' => *digit = b'_',
+            _ => {}
+        }
+    }
 }
 
 /// A bit string, the least bit last: little-endian bytes without zero bytes at the end, so that all-zero is empty.
@@ -58,7 +119,7 @@ pub(super) fn bits(text: &[u8], out: &mut Vec<u8>) -> Result<(), Misfit> {
 
 /// The byte that two hexadecimal digits at `index` stand for.
 #[inline]
-fn byte(digits: &[u8], index: usize) -> Result<u8, Misfit> {
+pub(super) fn byte(digits: &[u8], index: usize) -> Result<u8, Misfit> {
     match digits.get(index..index + 2) {
         Some(&[high, low]) => {
             let (high, low) = (NIBBLE[usize::from(high)], NIBBLE[usize::from(low)]);
@@ -97,10 +158,30 @@ mod tests {
         ] {
             let expected =
                 if text.contains(' ') { Err(Misfit::Malformed) } else { Ok(format!("\"{expected}\"")) };
-            assert_eq!(json(&ValueWriter::Bytea, text), expected, "{text}");
+            for mode in [BinaryMode::Bytes, BinaryMode::Base64] {
+                assert_eq!(json(&ValueWriter::Bytea(mode), text), expected, "{text}");
+            }
         }
         for text in ["", "abc", "\\x0", "\\x0g", "\\x000000f"] {
-            assert_eq!(json(&ValueWriter::Bytea, text), Err(Misfit::Malformed), "{text}");
+            for mode in BinaryMode::ALL {
+                assert_eq!(json(&ValueWriter::Bytea(*mode), text), Err(Misfit::Malformed), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn bytea_in_other_alphabets() {
+        for (text, url, hex) in
+            [("\\x", "", ""), ("\\xdeadbeef", "3q2-7w==", "deadbeef"), ("\\xff01", "_wE=", "ff01")]
+        {
+            let [url, hex] = [url, hex].map(|text| Ok(format!("\"{text}\"")));
+            assert_eq!(json(&ValueWriter::Bytea(BinaryMode::Base64UrlSafe), text), url);
+            assert_eq!(json(&ValueWriter::Bytea(BinaryMode::Hex), text), hex);
+        }
+        for (mode, expected) in
+            BinaryMode::ALL.iter().zip(["KCw+", "KCw+", "KCw-", "282c3e"].map(|text| format!("\"{text}\"")))
+        {
+            assert_eq!(json(&ValueWriter::TextBytes(*mode), "(,>"), Ok(expected));
         }
     }
 

@@ -1,51 +1,85 @@
 //! From a column's type to its writer. Types of the server are known by OID, those of extensions by name. What Debezium
-//! leaves out (it knows no schema for it) is left out here too, but named, so that it can be said once per column.
+//! leaves out (it knows no schema for it) is left out here too unless the modes ask for it, but named, so that it can be said
+//! once per column.
 
 use super::geometry::Shape;
-use super::{ArrayWriter, BinaryMode, DecimalMode, HstoreMode, IntervalMode, Modes, TimeMode, ValueWriter};
+use super::money::MoneyForm;
+use super::quirk::Quirk;
+use super::structured::{Structured, What};
+use super::{ArrayWriter, ValueWriter, postgis, vector};
+use crate::modes::{DecimalFormat, DecimalMode, HstoreMode, IntervalMode, Modes, TimeMode};
 use crate::source::catalog::{TypeDetails, TypeKind};
 
-/// The writer for a column of type `ty` and modifier `typmod`; none when Debezium has no form for the type.
+/// The writer for a column of type `ty` and modifier `typmod`; none when there is no form for the type.
 pub(in crate::encode) fn choose(ty: &TypeDetails, typmod: i32, modes: Modes) -> Option<ValueWriter> {
+    let chosen = mapped(ty, typmod, modes);
+    let unmapped_array = matches!(&ty.kind, TypeKind::Array { element, .. } if is_unmapped(element));
+    // Debezium has no form even for the bytes of those arrays, but for arrays of domains.
+    let unknown = modes.unknown_types && !unmapped_array;
+    chosen.or_else(|| unknown.then_some(ValueWriter::TextBytes(modes.binary)))
+}
+
+/// The writer of a type that has a form of its own.
+fn mapped(ty: &TypeDetails, typmod: i32, modes: Modes) -> Option<ValueWriter> {
     if let INT2VECTOR | OIDVECTOR = ty.oid.0 {
-        return Some(ValueWriter::Vector);
+        return Some(either(modes, ValueWriter::Vector, Quirk::EmptyVector));
     }
     match &ty.kind {
         TypeKind::Enum { .. } | TypeKind::Range => Some(ValueWriter::Text),
         // A domain over a domain has no modifier of its own: the first one on the way down counts.
-        TypeKind::Domain { base, typmod: own } => choose(base, if typmod < 0 { *own } else { typmod }, modes),
-        TypeKind::Array { element } => array(element, typmod, modes),
+        TypeKind::Domain { base, typmod: own } => mapped(base, if typmod < 0 { *own } else { typmod }, modes),
+        TypeKind::Array { element, delimiter } => array(element, *delimiter, typmod, modes),
         TypeKind::Composite | TypeKind::Multirange | TypeKind::Pseudo => None,
         TypeKind::Base if ty.oid.0 < FIRST_NORMAL_OID => built_in(ty.oid.0, typmod, modes),
         TypeKind::Base => extension(&ty.name, modes),
     }
 }
 
-fn array(element: &TypeDetails, typmod: i32, modes: Modes) -> Option<ValueWriter> {
-    let unmapped = match element.kind {
-        TypeKind::Domain { .. } => true,
-        TypeKind::Base => matches!(element.oid.0, MONEY | NAME | INTERVAL | VARBIT | XML | POINT),
-        _ => false,
-    };
-    if unmapped {
-        return None;
+/// Debezium's form where that is wanted, else ours.
+fn either(modes: Modes, ours: ValueWriter, debezium: Quirk) -> ValueWriter {
+    if modes.quirky() { ValueWriter::Quirk(debezium) } else { ours }
+}
+
+/// Elements that Debezium has a form for, but not in arrays.
+fn is_unmapped(element: &TypeDetails) -> bool {
+    element.kind == TypeKind::Base
+        && matches!(element.oid.0, MONEY | NAME | INTERVAL | VARBIT | XML | POINT | REFCURSOR)
+}
+
+fn array(element: &TypeDetails, delimiter: u8, typmod: i32, modes: Modes) -> Option<ValueWriter> {
+    let domain = matches!(element.kind, TypeKind::Domain { .. });
+    let of = |element| ArrayWriter { element: Box::new(element), delimiter };
+    if (domain || is_unmapped(element)) && !modes.unmapped_arrays {
+        let bytes = domain && modes.unknown_types;
+        return bytes.then(|| ValueWriter::Array(of(ValueWriter::TextBytes(modes.binary))));
     }
-    let delimiter = if element.oid.0 == BOX { b';' } else { b',' };
-    choose(element, typmod, modes)
-        .map(|element| ValueWriter::Array(ArrayWriter { element: Box::new(element), delimiter }))
+    // A name is a name here, a refcursor too, whatever they are by themselves.
+    let writer = match element.oid.0 {
+        NAME | REFCURSOR => ValueWriter::Text,
+        _ => choose(element, typmod, modes)?,
+    };
+    if !modes.quirky() || domain || is_unmapped(element) {
+        return Some(ValueWriter::Array(of(writer)));
+    }
+    let quirk = match writer {
+        ValueWriter::Bit | ValueWriter::Bits => Quirk::Null,
+        writer => Quirk::array(of(writer), null_spoils(element)),
+    };
+    Some(ValueWriter::Quirk(quirk))
+}
+
+/// Arrays that Debezium gives up at a NULL.
+fn null_spoils(element: &TypeDetails) -> bool {
+    match element.kind {
+        TypeKind::Enum { .. } => true,
+        TypeKind::Base => {
+            element.oid.0 == TSVECTOR || (element.oid.0 >= FIRST_NORMAL_OID && element.name == "ltree")
+        }
+        _ => false,
+    }
 }
 
 fn built_in(oid: u32, typmod: i32, modes: Modes) -> Option<ValueWriter> {
-    // The modes are matched one by one when they get a second variant.
-    let Modes {
-        decimal: DecimalMode::Precise,
-        time: TimeMode::Adaptive,
-        interval: IntervalMode::Numeric,
-        binary: BinaryMode::Bytes,
-        ..
-    } = modes;
-    // `time`, `timestamp` and their kin: the modifier is the number of digits, six without one.
-    let digits = u8::try_from(typmod).map_or(6, |digits| digits.min(6));
     Some(match oid {
         BOOL => ValueWriter::Bool,
         INT2 => ValueWriter::Int { min: i16::MIN.into(), max: i16::MAX.into() },
@@ -54,19 +88,14 @@ fn built_in(oid: u32, typmod: i32, modes: Modes) -> Option<ValueWriter> {
         OID => ValueWriter::Int { min: 0, max: u32::MAX.into() },
         FLOAT4 => ValueWriter::Float4,
         FLOAT8 => ValueWriter::Float8,
-        NUMERIC => numeric(typmod),
-        MONEY => ValueWriter::Money,
-        BYTEA => ValueWriter::Bytea,
-        BIT if typmod == 1 => ValueWriter::Bit,
+        NUMERIC => numeric(typmod, modes),
+        MONEY => money(modes),
+        BYTEA => ValueWriter::Bytea(modes.binary),
+        // The modifier of a varbit that has one is its length too.
+        BIT | VARBIT if typmod == 1 => ValueWriter::Bit,
         BIT | VARBIT => ValueWriter::Bits,
-        DATE => ValueWriter::Date,
-        TIME if digits <= 3 => ValueWriter::TimeMillis,
-        TIME => ValueWriter::TimeMicros,
-        TIMESTAMP if digits <= 3 => ValueWriter::TimestampMillis,
-        TIMESTAMP => ValueWriter::TimestampMicros,
-        TIMESTAMPTZ => ValueWriter::ZonedTimestamp { digits },
-        TIMETZ => ValueWriter::ZonedTime,
-        INTERVAL => ValueWriter::Interval,
+        DATE | TIME | TIMETZ | TIMESTAMP | TIMESTAMPTZ => temporal(oid, typmod, modes),
+        INTERVAL => interval(typmod, modes),
         POINT => ValueWriter::Geometry(Shape::Point),
         LINE => ValueWriter::Geometry(Shape::Line),
         LSEG => ValueWriter::Geometry(Shape::Segment),
@@ -74,33 +103,108 @@ fn built_in(oid: u32, typmod: i32, modes: Modes) -> Option<ValueWriter> {
         PATH => ValueWriter::Geometry(Shape::Path),
         POLYGON => ValueWriter::Geometry(Shape::Polygon),
         CIRCLE => ValueWriter::Geometry(Shape::Circle),
-        CHAR | NAME | TEXT | VARCHAR | BPCHAR | JSON | JSONB | XML | UUID | INET | CIDR | MACADDR
-        | MACADDR8 | TSVECTOR => ValueWriter::Text,
+        NAME => either(modes, ValueWriter::Text, Quirk::Null),
+        CHAR | TEXT | VARCHAR | BPCHAR | JSON | JSONB | XML | UUID | INET | CIDR | MACADDR | MACADDR8
+        | TSVECTOR => ValueWriter::Text,
         _ => return None,
     })
 }
 
-/// The modifier holds precision and scale, the scale in eleven bits with a sign since PostgreSQL 15. A negative scale is
-/// written at scale 0, which holds the number whole.
-fn numeric(typmod: i32) -> ValueWriter {
-    match typmod.checked_sub(VARHDRSZ) {
-        Some(packed @ 0..) => {
-            let scale = ((packed & 0x7FF) ^ 0x400) - 0x400;
-            ValueWriter::Decimal { scale: u16::try_from(scale).unwrap_or(0) }
+fn temporal(oid: u32, typmod: i32, modes: Modes) -> ValueWriter {
+    // The modifier is the number of digits, six without one.
+    let digits = u8::try_from(typmod).map_or(6, |digits| digits.min(6));
+    let millis = digits <= 3;
+    let structured = |what| ValueWriter::Structured(Structured { what, precision: digits });
+    let micros = || either(modes, ValueWriter::TimestampMicros, Quirk::TimestampMicros);
+    match (oid, modes.time) {
+        (DATE, TimeMode::IsoString) => either(modes, ValueWriter::IsoDate, Quirk::IsoDate),
+        (DATE, TimeMode::Structured) => structured(What::Date),
+        (DATE, _) => ValueWriter::Date,
+        (TIME, TimeMode::Adaptive) if millis => ValueWriter::TimeMillis,
+        (TIME, TimeMode::Adaptive | TimeMode::AdaptiveTimeMicroseconds | TimeMode::Microseconds) => {
+            ValueWriter::TimeMicros
         }
-        _ => ValueWriter::VariableDecimal,
+        (TIME, TimeMode::Connect) => ValueWriter::TimeMillis,
+        (TIME, TimeMode::Nanoseconds) => ValueWriter::TimeNanos,
+        (TIME, TimeMode::IsoString) => either(modes, ValueWriter::IsoTime, Quirk::IsoTime),
+        (TIME, TimeMode::Structured) => {
+            let form = Structured { what: What::Time, precision: digits };
+            either(modes, ValueWriter::Structured(form), Quirk::Structured(form))
+        }
+        (TIMETZ, TimeMode::Structured) => structured(What::ZonedTime),
+        (TIMETZ, _) => ValueWriter::ZonedTime,
+        (TIMESTAMPTZ, TimeMode::Structured) => structured(What::ZonedTimestamp),
+        (TIMESTAMPTZ, _) => ValueWriter::ZonedTimestamp { digits },
+        (_, TimeMode::Adaptive | TimeMode::AdaptiveTimeMicroseconds) if millis => {
+            ValueWriter::TimestampMillis
+        }
+        (_, TimeMode::Connect) => ValueWriter::TimestampMillis,
+        (_, TimeMode::Adaptive | TimeMode::AdaptiveTimeMicroseconds | TimeMode::Microseconds) => micros(),
+        (_, TimeMode::Nanoseconds) => either(modes, ValueWriter::TimestampNanos, Quirk::TimestampNanos),
+        (_, TimeMode::IsoString) => either(modes, ValueWriter::IsoTimestamp, Quirk::IsoTimestamp),
+        (_, TimeMode::Structured) => structured(What::Timestamp),
     }
+}
+
+/// The modifier holds the fields in its upper half and the digits in the lower, all ones without any.
+fn interval(typmod: i32, modes: Modes) -> ValueWriter {
+    if modes.time == TimeMode::Structured {
+        let precision =
+            if typmod < 0 { 6 } else { u8::try_from(typmod & 0xFFFF).map_or(6, |digits| digits.min(6)) };
+        let form = Structured { what: What::Interval, precision };
+        return either(modes, ValueWriter::Structured(form), Quirk::Structured(form));
+    }
+    match modes.interval {
+        IntervalMode::Numeric => either(modes, ValueWriter::Interval, Quirk::Interval),
+        IntervalMode::String => either(modes, ValueWriter::IntervalText, Quirk::IntervalText),
+    }
+}
+
+/// The modifier holds precision and scale, the scale in eleven bits with a sign since PostgreSQL 15. A negative scale is
+/// written at scale 0, which holds the number whole; Debezium takes it for one without a sign.
+fn numeric(typmod: i32, modes: Modes) -> ValueWriter {
+    let scale = match typmod.checked_sub(VARHDRSZ) {
+        Some(packed @ 0..) if modes.quirky() => u16::try_from(packed & 0x7FF).ok(),
+        Some(packed @ 0..) => Some(u16::try_from(((packed & 0x7FF) ^ 0x400) - 0x400).unwrap_or(0)),
+        _ => None,
+    };
+    match (modes.decimal, scale) {
+        (DecimalMode::Precise, None) => ValueWriter::VariableDecimal,
+        (DecimalMode::Precise, Some(scale)) => match modes.decimal_format {
+            DecimalFormat::Base64 => ValueWriter::Decimal { scale },
+            DecimalFormat::Numeric => ValueWriter::DecimalNumber { scale },
+        },
+        (DecimalMode::Double, _) => ValueWriter::DecimalDouble,
+        (DecimalMode::String, scale) => ValueWriter::DecimalText { scale: scale.unwrap_or(0) },
+    }
+}
+
+fn money(modes: Modes) -> ValueWriter {
+    let form = match (modes.decimal, modes.decimal_format) {
+        (DecimalMode::Precise, DecimalFormat::Base64) => MoneyForm::Unscaled,
+        (DecimalMode::Precise, DecimalFormat::Numeric) => MoneyForm::Number,
+        (DecimalMode::Double, _) => MoneyForm::Double,
+        (DecimalMode::String, _) => MoneyForm::Text,
+    };
+    ValueWriter::Money { digits: modes.money_fraction_digits, form }
 }
 
 /// Types of extensions. Of those that Debezium has no form for, the ones it is known to leave out are left out; any
 /// other is written as its text.
 fn extension(name: &str, modes: Modes) -> Option<ValueWriter> {
-    let Modes { hstore: HstoreMode::Json, .. } = modes;
-    match name {
-        "hstore" => Some(ValueWriter::Hstore),
-        "cube" | "seg" | "ean13" | "isbn13" | "ismn" | "ismn13" | "issn" | "issn13" | "upc" => None,
-        _ => Some(ValueWriter::Text),
-    }
+    Some(match name {
+        "hstore" => match modes.hstore {
+            HstoreMode::Json => either(modes, ValueWriter::Hstore, Quirk::Hstore),
+            HstoreMode::Map => either(modes, ValueWriter::HstoreMap, Quirk::HstoreMap),
+        },
+        "geometry" => ValueWriter::Postgis(postgis::Kind::Geometry),
+        "geography" => ValueWriter::Postgis(postgis::Kind::Geography),
+        "vector" => ValueWriter::Embedding(vector::Kind::Double),
+        "halfvec" => ValueWriter::Embedding(vector::Kind::Float),
+        "sparsevec" => ValueWriter::Embedding(vector::Kind::Sparse),
+        "cube" | "seg" | "ean13" | "isbn13" | "ismn" | "ismn13" | "issn" | "issn13" | "upc" => return None,
+        _ => ValueWriter::Text,
+    })
 }
 
 /// `FirstNormalObjectId`: types below are the server's own.
@@ -146,6 +250,7 @@ const TIMETZ: u32 = 1266;
 const BIT: u32 = 1560;
 const VARBIT: u32 = 1562;
 const NUMERIC: u32 = 1700;
+const REFCURSOR: u32 = 1790;
 const UUID: u32 = 2950;
 const TSVECTOR: u32 = 3614;
 const JSONB: u32 = 3802;
@@ -185,7 +290,7 @@ mod tests {
         let over = TypeKind::Domain { base: Box::new(ty(20_001, price)), typmod: -1 };
         let decimal = ValueWriter::Decimal { scale: 2 };
         assert_eq!(choose(&ty(20_002, over.clone()), -1, Modes::default()), Some(decimal.clone()));
-        let array = |element| TypeKind::Array { element: Box::new(element) };
+        let array = |element| TypeKind::Array { element: Box::new(element), delimiter: b',' };
         let numerics = array(ty(NUMERIC, TypeKind::Base));
         assert_eq!(
             choose(&ty(1231, numerics), (5 << 16 | 2) + 4, Modes::default()),

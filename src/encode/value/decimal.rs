@@ -1,9 +1,11 @@
-//! `numeric` and `money` as Kafka Connect's Decimal: base64 of the big-endian two's complement of the unscaled number.
-//! Up to 38 digits go through an `i128`; longer ones through limbs, the only place here that allocates.
+//! `numeric` as Kafka Connect's Decimal (base64 of the big-endian two's complement of the unscaled number), as a JSON number,
+//! as text or as a double. Up to 38 digits go through an `i128`; longer ones through limbs, the only place here that
+//! allocates.
 
-use std::iter;
+use std::{iter, str};
 
-use super::Misfit;
+use super::number::{FLOAT8, float, push_double};
+use super::{Misfit, Scratch};
 use crate::encode::writer::{push_base64, push_int};
 
 /// `numeric(p,s)`: `"base64"` at a fixed scale.
@@ -28,38 +30,97 @@ pub(super) fn variable(text: &[u8], out: &mut Vec<u8>) -> Result<(), Misfit> {
     Ok(())
 }
 
-/// `money` at scale 2. Its text follows `lc_monetary`: any symbol, sign or bracket, and `.` or `,` before the fraction.
-pub(super) fn money(text: &[u8], out: &mut Vec<u8>) -> Result<(), Misfit> {
-    let mut negative = false;
-    let mut value: i64 = 0;
-    let mut fraction: Option<u32> = None;
-    for &byte in text {
-        match byte {
-            b'-' | b'(' => negative = true,
-            b'.' | b',' => fraction = Some(0),
-            b'0'..=b'9' => {
-                fraction = fraction.map(|digits| digits.saturating_add(1));
-                // Downwards, because the least value has no positive counterpart.
-                value = value
-                    .checked_mul(10)
-                    .and_then(|value| value.checked_sub(i64::from(byte - b'0')))
-                    .ok_or(Misfit::Malformed)?;
-            }
-            _ => {}
+/// `numeric(p,s)` as a JSON number with all its digits, as Java's `BigDecimal` prints it: below a millionth with an exponent.
+pub(super) fn number(text: &[u8], scale: u16, out: &mut Vec<u8>) -> Result<(), Misfit> {
+    let number = Number::parse(text)?;
+    let scale = usize::from(scale);
+    let zeros = scale.checked_sub(number.fraction.len()).ok_or(Misfit::Malformed)?;
+    if number.negative {
+        out.push(b'-');
+    }
+    // Zeros in front of a number are no JSON, and a fraction may come without a digit before its point.
+    let whole =
+        number.whole.iter().position(|&digit| digit != b'0').map_or(&[][..], |first| &number.whole[first..]);
+    let leading = number.fraction.iter().take_while(|&&digit| digit == b'0').count();
+    // The first digit that counts stands so far behind the point; of zero it is the last one.
+    let place = if leading == number.fraction.len() { scale } else { leading + 1 };
+    if whole.is_empty() && place > MOST_PLAIN_PLACES {
+        let digits = &number.fraction[leading..];
+        let (first, rest) = digits.split_first().unwrap_or((&b'0', &[]));
+        out.push(*first);
+        let rest_zeros = if digits.is_empty() { 0 } else { zeros };
+        if rest.len() + rest_zeros > 0 {
+            out.push(b'.');
+            out.extend_from_slice(rest);
+            out.extend(iter::repeat_n(b'0', rest_zeros));
         }
+        out.extend_from_slice(b"E-");
+        push_int(out, place);
+        return Ok(());
     }
-    if !text.iter().any(u8::is_ascii_digit) {
-        return Err(Misfit::Malformed);
+    out.extend_from_slice(if whole.is_empty() { b"0" } else { whole });
+    if scale > 0 {
+        out.push(b'.');
+        out.extend_from_slice(number.fraction);
+        out.extend(iter::repeat_n(b'0', zeros));
     }
-    // Three digits behind the last separator are thousands: the currency has no fraction.
-    let missing = match fraction {
-        Some(digits @ 0..=2) => 2 - digits,
-        _ => 2,
-    };
-    let value = i128::from(value) * 10_i128.pow(missing);
-    push_i128(if negative { value } else { -value }, out);
     Ok(())
 }
+
+/// `numeric` as text, its fraction filled up to `scale` digits; Debezium's words for what is no number.
+pub(super) fn text(text: &[u8], scale: u16, out: &mut Vec<u8>) -> Result<(), Misfit> {
+    out.push(b'"');
+    match text {
+        b"NaN" => out.extend_from_slice(b"NAN"),
+        b"Infinity" => out.extend_from_slice(b"POSITIVE_INFINITY"),
+        b"-Infinity" => out.extend_from_slice(b"NEGATIVE_INFINITY"),
+        _ => {
+            let number = Number::parse(text)?;
+            let zeros = usize::from(scale).saturating_sub(number.fraction.len());
+            out.extend_from_slice(text);
+            if zeros > 0 {
+                if number.fraction.is_empty() && !text.ends_with(b".") {
+                    out.push(b'.');
+                }
+                out.extend(iter::repeat_n(b'0', zeros));
+            }
+        }
+    }
+    out.push(b'"');
+    Ok(())
+}
+
+/// `numeric` as the nearest double. A number beyond doubles is an infinity, and counted.
+pub(super) fn double(text: &[u8], out: &mut Vec<u8>, scratch: &mut Scratch) -> Result<(), Misfit> {
+    if let b"NaN" | b"Infinity" | b"-Infinity" = text {
+        return float(text, FLOAT8, out);
+    }
+    Number::parse(text)?;
+    let value = parse_double(text)?;
+    if value.is_infinite() {
+        scratch.lossy += 1;
+    }
+    push_double(value, out)
+}
+
+/// Puts a double in the place of the digits from `start` on.
+pub(super) fn shorten_to_double(start: usize, out: &mut Vec<u8>) -> Result<(), Misfit> {
+    let value = parse_double(out.get(start..).unwrap_or_default())?;
+    out.truncate(start);
+    push_double(value, out)
+}
+
+fn parse_double(text: &[u8]) -> Result<f64, Misfit> {
+    str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or(Misfit::Malformed)
+}
+
+/// The unscaled number alone, in quotes.
+pub(super) fn push_unscaled(value: i128, out: &mut Vec<u8>) {
+    push_i128(value, out);
+}
+
+/// Java writes numbers whose first digit is further behind the point with an exponent.
+const MOST_PLAIN_PLACES: usize = 6;
 
 /// The digits of a decimal number, before and behind the point.
 struct Number<'a> {
@@ -252,22 +313,50 @@ mod tests {
     }
 
     #[test]
-    fn money_of_any_locale() {
-        for (text, expected) in [
-            ("$0.00", "AA=="),
-            ("$12.34", "BNI="),
-            ("$92,233,720,368,547,758.07", "f/////////8="),
-            ("-$92,233,720,368,547,758.08", "gAAAAAAAAAA="),
-            ("($0.01)", "/w=="),
-            ("$1,000.00", "AYag"),
-            ("1.000,00 €", "AYag"),
-            ("¥1,000", "AYag"),
-            ("¥100", "JxA="),
+    fn numbers_text_and_doubles() {
+        for (scale, text, number, string, double) in [
+            (2, "1.10", "1.10", "\"1.10\"", "1.1"),
+            (
+                0,
+                "12345678901234567890123456789012345678",
+                "12345678901234567890123456789012345678",
+                "\"12345678901234567890123456789012345678\"",
+                "1.2345678901234568E37",
+            ),
+            (10, "0.0000000000", "0E-10", "\"0.0000000000\"", "0.0"),
+            (10, "-0.0000000001", "-1E-10", "\"-0.0000000001\"", "-1.0E-10"),
+            (10, "0.0000001250", "1.250E-7", "\"0.0000001250\"", "1.25E-7"),
+            (
+                10,
+                "1234567890123456789012345678.0123456789",
+                "1234567890123456789012345678.0123456789",
+                "\"1234567890123456789012345678.0123456789\"",
+                "1.2345678901234569E27",
+            ),
+            (5, "0.00000", "0.00000", "\"0.00000\"", "0.0"),
+            (6, "0.000001", "0.000001", "\"0.000001\"", "1.0E-6"),
+            (5, "-0.00999", "-0.00999", "\"-0.00999\"", "-0.00999"),
+            (2, "1.5", "1.50", "\"1.50\"", "1.5"),
+            (3, "-7", "-7.000", "\"-7.000\"", "-7.0"),
+            (0, "0", "0", "\"0\"", "0.0"),
         ] {
-            assert_eq!(json(&ValueWriter::Money, text).as_deref(), Ok(&*format!("\"{expected}\"")), "{text}");
+            assert_eq!(json(&ValueWriter::DecimalNumber { scale }, text).as_deref(), Ok(number));
+            assert_eq!(json(&ValueWriter::DecimalText { scale }, text).as_deref(), Ok(string));
+            assert_eq!(json(&ValueWriter::DecimalDouble, text).as_deref(), Ok(double));
         }
-        assert_eq!(json(&ValueWriter::Money, "$"), Err(Misfit::Malformed));
-        assert_eq!(json(&ValueWriter::Money, "$999999999999999999999.00"), Err(Misfit::Malformed));
+        for (text, string, double) in [
+            ("NaN", "\"NAN\"", "\"NaN\""),
+            ("Infinity", "\"POSITIVE_INFINITY\"", "\"Infinity\""),
+            ("-Infinity", "\"NEGATIVE_INFINITY\"", "\"-Infinity\""),
+        ] {
+            assert_eq!(json(&ValueWriter::DecimalText { scale: 0 }, text).as_deref(), Ok(string));
+            assert_eq!(json(&ValueWriter::DecimalDouble, text).as_deref(), Ok(double));
+            assert_eq!(json(&ValueWriter::DecimalNumber { scale: 0 }, text), Err(Misfit::Unrepresentable));
+        }
+        let (mut out, mut scratch) = (Vec::new(), Scratch::default());
+        double("9".repeat(400).as_bytes(), &mut out, &mut scratch).unwrap();
+        assert_eq!((out.as_slice(), scratch.lossy), (&b"\"Infinity\""[..], 1));
+        assert_eq!(json(&ValueWriter::DecimalDouble, "1e5"), Err(Misfit::Malformed));
     }
 
     proptest! {

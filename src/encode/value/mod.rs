@@ -11,17 +11,27 @@ mod decimal;
 mod geometry;
 mod hstore;
 mod interval;
+mod iso;
+mod money;
 mod number;
+mod postgis;
+mod quirk;
 mod stand_in;
+mod structured;
 mod temporal;
+mod vector;
 
 pub(super) use choose::choose;
 pub(super) use stand_in::StandIns;
 
 use self::geometry::Shape;
+use self::money::MoneyForm;
+use self::quirk::Quirk;
+use self::structured::Structured;
 use super::writer::{Wholeness, push_string};
+use crate::modes::BinaryMode;
 
-/// How the values of one column are written. The variants are Debezium's default modes.
+/// How the values of one column are written.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum ValueWriter {
     Bool,
@@ -36,86 +46,70 @@ pub(super) enum ValueWriter {
     Decimal {
         scale: u16,
     },
+    /// `numeric(p,s)` as a JSON number.
+    DecimalNumber {
+        scale: u16,
+    },
     /// `numeric`: the unscaled number beside its own scale.
     VariableDecimal,
-    /// `money`, with two digits behind the point.
-    Money,
+    /// `numeric` as text, with at least so many digits behind the point.
+    DecimalText {
+        scale: u16,
+    },
+    DecimalDouble,
+    /// `money`, with so many digits behind the point.
+    Money {
+        digits: u8,
+        form: MoneyForm,
+    },
     /// Any type whose text is the value.
     Text,
-    Bytea,
-    /// `bit(1)`
+    Bytea(BinaryMode),
+    /// The bytes of a text of any type.
+    TextBytes(BinaryMode),
+    /// `bit(1)`, `varbit(1)`
     Bit,
     /// `bit(n)`, `varbit`
     Bits,
     Date,
     TimeMillis,
     TimeMicros,
+    TimeNanos,
     TimestampMillis,
     TimestampMicros,
+    TimestampNanos,
     /// `timestamptz` with so many digits of a second.
     ZonedTimestamp {
         digits: u8,
     },
     ZonedTime,
+    IsoDate,
+    IsoTime,
+    IsoTimestamp,
+    /// A time of any kind as an object.
+    Structured(Structured),
+    /// Microseconds.
     Interval,
+    IntervalText,
     Hstore,
+    HstoreMap,
     Geometry(Shape),
+    Postgis(postgis::Kind),
     Array(ArrayWriter),
     /// `int2vector`, `oidvector`
     Vector,
+    /// The vectors of pgvector.
+    Embedding(vector::Kind),
+    /// Debezium's form where that says something else than the row.
+    Quirk(Quirk),
 }
 
 /// How the elements of an array are written.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ArrayWriter {
     pub element: Box<ValueWriter>,
-    /// `typdelim`: a comma for all types but `box`.
+    /// `typdelim`: a comma for all types but a few.
     pub delimiter: u8,
-}
-
-/// How the types whose JSON form is a matter of choice are written. One variant each today: Debezium's default.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Modes {
-    pub decimal: DecimalMode,
-    pub time: TimeMode,
-    pub interval: IntervalMode,
-    pub hstore: HstoreMode,
-    pub binary: BinaryMode,
-}
-
-/// `decimal.handling.mode`
-#[derive(Clone, Copy, Debug, Default)]
-pub enum DecimalMode {
-    #[default]
-    Precise,
-}
-
-/// `time.precision.mode`
-#[derive(Clone, Copy, Debug, Default)]
-pub enum TimeMode {
-    #[default]
-    Adaptive,
-}
-
-/// `interval.handling.mode`
-#[derive(Clone, Copy, Debug, Default)]
-pub enum IntervalMode {
-    #[default]
-    Numeric,
-}
-
-/// `hstore.handling.mode`
-#[derive(Clone, Copy, Debug, Default)]
-pub enum HstoreMode {
-    #[default]
-    Json,
-}
-
-/// `binary.handling.mode`
-#[derive(Clone, Copy, Debug, Default)]
-pub enum BinaryMode {
-    #[default]
-    Bytes,
 }
 
 /// Why a text has no JSON form.
@@ -134,11 +128,37 @@ pub(super) struct Scratch {
     element: Vec<u8>,
     /// The object inside the string of an hstore.
     object: Vec<u8>,
+    /// Its pairs, while they are sorted.
+    pairs: Vec<hstore::Pair>,
+    /// NULLs in arrays, ever.
+    nulls: u32,
     /// Values that could not be written as they are (null in their place, or U+FFFD in them), since last asked.
     pub lossy: u32,
 }
 
 impl ValueWriter {
+    /// Whether all values are the same, so that a key made of them would be none.
+    pub(super) const fn is_blind(&self) -> bool {
+        matches!(self, Self::Quirk(Quirk::Null | Quirk::EmptyVector))
+    }
+
+    /// What holds a value that this form cannot hold.
+    pub(super) const fn remedy(&self) -> &'static str {
+        match self {
+            Self::Decimal { .. } | Self::DecimalNumber { .. } | Self::VariableDecimal => {
+                "set events.decimal_handling_mode to \"string\" or \"double\", which hold NaN and the infinities"
+            }
+            Self::TimestampMicros | Self::TimestampNanos | Self::Quirk(Quirk::TimestampNanos) => {
+                "set events.time_precision_mode to \"isostring\", which holds every time"
+            }
+            Self::Interval | Self::Structured(_) => {
+                "set events.interval_handling_mode to \"string\", which holds every interval, and \
+                 events.time_precision_mode to another mode than \"structured\""
+            }
+            _ => "drop the NOT NULL constraint, or leave the column out with source.exclude_columns",
+        }
+    }
+
     /// Appends the JSON of `text`. After a failure `out` holds rubbish behind its old length.
     #[inline]
     pub(super) fn write(&self, text: &[u8], out: &mut Vec<u8>, scratch: &mut Scratch) -> Result<(), Misfit> {
@@ -155,22 +175,41 @@ impl ValueWriter {
             Self::Float8 => number::float(text, number::FLOAT8, out),
             Self::Decimal { scale } => decimal::fixed(text, *scale, out),
             Self::VariableDecimal => decimal::variable(text, out),
-            Self::Money => decimal::money(text, out),
-            Self::Bytea => binary::bytea(text, out),
+            Self::DecimalNumber { scale } => decimal::number(text, *scale, out),
+            Self::DecimalText { scale } => decimal::text(text, *scale, out),
+            Self::DecimalDouble => decimal::double(text, out, scratch),
+            Self::Money { digits, form } => money::write(text, *digits, *form, out),
+            Self::Bytea(BinaryMode::Bytes) => binary::bytea(text, out),
+            Self::Bytea(mode) => binary::bytea_as(text, *mode, out),
+            Self::TextBytes(mode) => {
+                binary::push_bytes(text, *mode, out);
+                Ok(())
+            }
             Self::Bit => number::bit(text, out),
             Self::Bits => binary::bits(text, out),
             Self::Date => temporal::date(text, out),
             Self::TimeMillis => temporal::time(text, temporal::Unit::Millis, out),
             Self::TimeMicros => temporal::time(text, temporal::Unit::Micros, out),
+            Self::TimeNanos => temporal::time(text, temporal::Unit::Nanos, out),
             Self::TimestampMillis => temporal::timestamp(text, temporal::Unit::Millis, out),
             Self::TimestampMicros => temporal::timestamp(text, temporal::Unit::Micros, out),
+            Self::TimestampNanos => temporal::timestamp(text, temporal::Unit::Nanos, out),
             Self::ZonedTimestamp { digits } => temporal::zoned_timestamp(text, *digits, out),
             Self::ZonedTime => temporal::zoned_time(text, out),
-            Self::Interval => interval::micros(text, out, scratch),
+            Self::IsoDate => iso::date(text, out),
+            Self::IsoTime => iso::time(text, out),
+            Self::IsoTimestamp => iso::timestamp(text, out),
+            Self::Structured(form) => structured::write(*form, text, out),
+            Self::Interval => interval::micros(text, out),
+            Self::IntervalText => interval::text(text, out),
             Self::Hstore => hstore::json(text, out, scratch),
+            Self::HstoreMap => hstore::object(text, out, &mut scratch.lossy),
             Self::Geometry(shape) => geometry::write(*shape, text, out),
+            Self::Postgis(kind) => postgis::write(*kind, text, out),
             Self::Array(array) => array::write(array, text, out, scratch),
             Self::Vector => array::vector(text, out),
+            Self::Embedding(kind) => vector::write(*kind, text, out),
+            Self::Quirk(quirk) => quirk.write(text, out, scratch),
         }
     }
 }
@@ -197,31 +236,50 @@ mod tests {
             ValueWriter::Float8,
             ValueWriter::Decimal { scale: 0 },
             ValueWriter::Decimal { scale: 7 },
+            ValueWriter::DecimalNumber { scale: 0 },
+            ValueWriter::DecimalNumber { scale: 9 },
             ValueWriter::VariableDecimal,
-            ValueWriter::Money,
+            ValueWriter::DecimalText { scale: 3 },
+            ValueWriter::DecimalDouble,
             ValueWriter::Text,
-            ValueWriter::Bytea,
             ValueWriter::Bit,
             ValueWriter::Bits,
             ValueWriter::Date,
             ValueWriter::TimeMillis,
             ValueWriter::TimeMicros,
+            ValueWriter::TimeNanos,
             ValueWriter::TimestampMillis,
             ValueWriter::TimestampMicros,
+            ValueWriter::TimestampNanos,
             ValueWriter::ZonedTimestamp { digits: 0 },
             ValueWriter::ZonedTimestamp { digits: 6 },
             ValueWriter::ZonedTime,
+            ValueWriter::IsoDate,
+            ValueWriter::IsoTime,
+            ValueWriter::IsoTimestamp,
             ValueWriter::Interval,
+            ValueWriter::IntervalText,
             ValueWriter::Hstore,
+            ValueWriter::HstoreMap,
             ValueWriter::Vector,
         ];
+        for form in MoneyForm::ALL {
+            writers.extend([0, 2, 15].map(|digits| ValueWriter::Money { digits, form }));
+        }
+        for mode in BinaryMode::ALL {
+            writers.extend([ValueWriter::Bytea(*mode), ValueWriter::TextBytes(*mode)]);
+        }
         writers.extend(Shape::ALL.map(ValueWriter::Geometry));
-        let arrays: Vec<_> = writers
-            .iter()
-            .map(|element| {
-                ValueWriter::Array(ArrayWriter { element: Box::new(element.clone()), delimiter: b',' })
-            })
-            .collect();
+        writers.extend(postgis::Kind::ALL.map(ValueWriter::Postgis));
+        writers.extend(vector::Kind::ALL.map(ValueWriter::Embedding));
+        writers.extend(Structured::all(3).map(ValueWriter::Structured));
+        let of = |element: &ValueWriter| ArrayWriter { element: Box::new(element.clone()), delimiter: b',' };
+        let arrays: Vec<_> = writers.iter().map(|element| ValueWriter::Array(of(element))).collect();
+        let quirky = [
+            Quirk::array(of(&ValueWriter::Text), true),
+            Quirk::array(of(&ValueWriter::Int { min: -9, max: 9 }), false),
+        ];
+        writers.extend(Quirk::SIMPLE.iter().cloned().chain(quirky).map(ValueWriter::Quirk));
         writers.extend(arrays);
         writers
     }

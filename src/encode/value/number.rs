@@ -18,11 +18,12 @@ pub(super) fn boolean(text: &[u8], out: &mut Vec<u8>) -> Result<(), Misfit> {
     Ok(())
 }
 
-/// `bit(1)`: `1` or `0`.
+/// `bit(1)` and `varbit(1)`: `1` or `0`, which an empty bit string is neither of.
 pub(super) fn bit(text: &[u8], out: &mut Vec<u8>) -> Result<(), Misfit> {
     match text {
         b"1" => boolean(b"t", out),
         b"0" => boolean(b"f", out),
+        b"" => Err(Misfit::Unrepresentable),
         _ => Err(Misfit::Malformed),
     }
 }
@@ -180,7 +181,7 @@ impl Digits {
 /// do for several (`4.9E-324`): Java's rule.
 fn shortest<F: Float>(text: &str, digits: &mut Digits) -> Option<()> {
     let value: F = text.parse().ok()?;
-    let mut form = Form { bytes: [0; 32], len: 0 };
+    let mut form = Form::new();
     write!(form, "{value:e}").ok()?;
     *digits = Digits::parse(form.text())?;
     if digits.len == 1 {
@@ -198,13 +199,17 @@ impl Float for f32 {}
 impl Float for f64 {}
 
 /// A number being formatted, on the stack.
-struct Form {
+pub(super) struct Form {
     bytes: [u8; 32],
     len: usize,
 }
 
 impl Form {
-    fn text(&self) -> &[u8] {
+    pub(super) const fn new() -> Self {
+        Self { bytes: [0; 32], len: 0 }
+    }
+
+    pub(super) fn text(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 }
@@ -225,7 +230,7 @@ pub(super) fn push_double(value: f64, out: &mut Vec<u8>) -> Result<(), Misfit> {
         f64::INFINITY => b"Infinity",
         f64::NEG_INFINITY => b"-Infinity",
         _ => {
-            let mut form = Form { bytes: [0; 32], len: 0 };
+            let mut form = Form::new();
             write!(form, "{value:e}").map_err(|_| Misfit::Malformed)?;
             return float(form.text(), FLOAT8, out);
         }

@@ -2,10 +2,13 @@
 //! key is known, and the placeholder of a TOASTed value that an update did not change. Rendered once per column.
 
 use super::geometry::{self, Shape};
-use super::{Scratch, ValueWriter};
+use super::money::MoneyForm;
+use super::quirk::Quirk;
+use super::{Scratch, ValueWriter, binary, postgis, vector};
 use crate::encode::default::{Default, parse_default};
-use crate::encode::writer::{push_base64, push_int, push_string};
+use crate::encode::writer::{push_int, push_string};
 use crate::event::Column;
+use crate::modes::{BinaryMode, Modes};
 
 /// The stand-ins of one column, as JSON.
 #[derive(Debug)]
@@ -14,31 +17,66 @@ pub(in crate::encode) struct StandIns {
     pub unknown: Vec<u8>,
     /// For an unchanged TOASTed value.
     pub unavailable: Vec<u8>,
+    /// For a NULL, when that is written as the column's default.
+    pub null: Option<Box<[u8]>>,
 }
 
 impl StandIns {
-    /// Both for `column`; `placeholder` is `events.unavailable_value_placeholder`.
-    pub(in crate::encode) fn new(column: &Column, writer: &ValueWriter, placeholder: &str) -> Self {
-        Self {
-            unknown: if column.not_null { filler(column, writer) } else { b"null".to_vec() },
-            unavailable: unavailable(writer, placeholder.as_bytes()),
-        }
+    /// All for `column`; `placeholder` is `events.unavailable_value_placeholder`.
+    pub(in crate::encode) fn new(
+        column: &Column,
+        writer: &ValueWriter,
+        placeholder: &str,
+        modes: Modes,
+    ) -> Self {
+        let null = modes.null_as_default.then(|| default_of(column, writer)).flatten();
+        let unknown = match &null {
+            _ if column.not_null => filler(column, writer),
+            Some(default) => default.clone(),
+            None => b"null".to_vec(),
+        };
+        let unavailable = if modes.quirky() {
+            unavailable_to_debezium(writer, placeholder.as_bytes())
+        } else {
+            unavailable(writer, placeholder.as_bytes())
+        };
+        Self { unknown, unavailable, null: null.map(Vec::into_boxed_slice) }
     }
 }
 
-/// The column's constant default, or a zero of its type. Debezium knows no default for the types listed here.
-fn filler(column: &Column, writer: &ValueWriter) -> Vec<u8> {
-    let without_default = matches!(
-        writer,
+/// Debezium knows no default for these.
+fn is_without_default(writer: &ValueWriter) -> bool {
+    match writer {
         ValueWriter::Array(_)
-            | ValueWriter::Vector
-            | ValueWriter::Bytea
-            | ValueWriter::Money
-            | ValueWriter::Hstore
-            | ValueWriter::VariableDecimal
-            | ValueWriter::Geometry(_)
-    );
-    let default = column.default.as_deref().filter(|_| !without_default).map(parse_default);
+        | ValueWriter::Vector
+        | ValueWriter::Embedding(_)
+        | ValueWriter::Bytea(_)
+        | ValueWriter::TextBytes(_)
+        | ValueWriter::Money { .. }
+        | ValueWriter::Hstore
+        | ValueWriter::HstoreMap
+        | ValueWriter::VariableDecimal
+        | ValueWriter::Geometry(_)
+        | ValueWriter::Postgis(_)
+        | ValueWriter::Quirk(Quirk::Null) => true,
+        ValueWriter::Quirk(quirk) => is_without_default(&quirk.honest()),
+        _ => false,
+    }
+}
+
+/// The default as it stands in the schema of a column: a constant, or a zero for what a function computes.
+fn default_of(column: &Column, writer: &ValueWriter) -> Option<Vec<u8>> {
+    let expression = column.default.as_deref().filter(|_| !is_without_default(writer))?;
+    match parse_default(expression) {
+        Default::Null => None,
+        Default::Computed if expression.starts_with('(') => None,
+        Default::Constant(_) | Default::Computed => Some(filler(column, writer)),
+    }
+}
+
+/// The column's constant default, or a zero of its type.
+fn filler(column: &Column, writer: &ValueWriter) -> Vec<u8> {
+    let default = column.default.as_deref().filter(|_| !is_without_default(writer)).map(parse_default);
     match default {
         Some(Default::Constant(text)) => {
             let mut out = Vec::new();
@@ -50,11 +88,7 @@ fn filler(column: &Column, writer: &ValueWriter) -> Vec<u8> {
         // A function's zero has the form of a value: the epoch with the digits of its type.
         Some(Default::Computed) if column.ty.oid.0 == UUID => NIL_UUID.to_vec(),
         Some(Default::Computed) if matches!(writer, ValueWriter::ZonedTimestamp { .. }) => {
-            let mut out = Vec::new();
-            match writer.write(b"1970-01-01 00:00:00+00", &mut out, &mut Scratch::default()) {
-                Ok(()) => out,
-                Err(_) => zero(writer),
-            }
+            written(writer, b"1970-01-01 00:00:00+00")
         }
         Some(Default::Computed | Default::Null) | None => zero(writer),
     }
@@ -68,19 +102,46 @@ fn zero(writer: &ValueWriter) -> Vec<u8> {
         | ValueWriter::Date
         | ValueWriter::TimeMillis
         | ValueWriter::TimeMicros
+        | ValueWriter::TimeNanos
         | ValueWriter::TimestampMillis
         | ValueWriter::TimestampMicros
+        | ValueWriter::TimestampNanos
         | ValueWriter::Interval => b"0",
-        ValueWriter::Float4 | ValueWriter::Float8 => b"0.0",
-        ValueWriter::Decimal { .. } | ValueWriter::Money => b"\"AA==\"",
+        ValueWriter::Float4
+        | ValueWriter::Float8
+        | ValueWriter::DecimalDouble
+        | ValueWriter::Money { form: MoneyForm::Double, .. } => b"0.0",
+        ValueWriter::Decimal { .. } | ValueWriter::Money { form: MoneyForm::Unscaled, .. } => b"\"AA==\"",
         ValueWriter::VariableDecimal => b"{\"scale\":0,\"value\":\"AA==\"}",
-        ValueWriter::Text | ValueWriter::Bytea | ValueWriter::Bits | ValueWriter::Hstore => b"\"\"",
-        ValueWriter::ZonedTimestamp { .. } => b"\"1970-01-01T00:00:00Z\"",
-        ValueWriter::ZonedTime => b"\"00:00:00Z\"",
-        ValueWriter::Array(_) | ValueWriter::Vector => b"[]",
+        ValueWriter::Text
+        | ValueWriter::Bytea(_)
+        | ValueWriter::TextBytes(_)
+        | ValueWriter::Bits
+        | ValueWriter::Hstore => b"\"\"",
+        ValueWriter::ZonedTimestamp { .. } | ValueWriter::IsoTimestamp => b"\"1970-01-01T00:00:00Z\"",
+        ValueWriter::ZonedTime | ValueWriter::IsoTime => b"\"00:00:00Z\"",
+        ValueWriter::IsoDate => b"\"1970-01-01Z\"",
+        ValueWriter::IntervalText => b"\"P0Y0M0DT0H0M0S\"",
+        ValueWriter::HstoreMap => b"{}",
+        ValueWriter::Embedding(vector::Kind::Sparse) => b"{\"dimensions\":0,\"vector\":[]}",
+        ValueWriter::Array(_) | ValueWriter::Vector | ValueWriter::Embedding(_) => b"[]",
         ValueWriter::Geometry(shape) => return zero_shape(*shape),
+        ValueWriter::DecimalNumber { .. } | ValueWriter::DecimalText { .. } => return written(writer, b"0"),
+        ValueWriter::Money { .. } => return written(writer, b"$0.00"),
+        ValueWriter::Structured(form) => return written(writer, form.zero()),
+        ValueWriter::Postgis(_) => return written(writer, postgis::EMPTY),
+        ValueWriter::Quirk(quirk) => return zero(&quirk.honest()),
     };
     text.to_vec()
+}
+
+/// The form of a text that is known to have one.
+fn written(writer: &ValueWriter, text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    match writer.write(text, &mut out, &mut Scratch::default()) {
+        Ok(()) => out,
+        Err(_) => b"null".to_vec(),
+    }
 }
 
 fn zero_shape(shape: Shape) -> Vec<u8> {
@@ -105,10 +166,10 @@ fn zero_shape(shape: Shape) -> Vec<u8> {
 fn unavailable(writer: &ValueWriter, placeholder: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     match writer {
-        ValueWriter::Bytea | ValueWriter::Bits => {
-            out.push(b'"');
-            push_base64(&mut out, placeholder);
-            out.push(b'"');
+        ValueWriter::Bits => binary::push_bytes(placeholder, BinaryMode::Bytes, &mut out),
+        // Hexadecimal digits of it would be taken for a value.
+        ValueWriter::Bytea(mode) | ValueWriter::TextBytes(mode) if *mode != BinaryMode::Hex => {
+            binary::push_bytes(placeholder, *mode, &mut out);
         }
         ValueWriter::Array(array) if matches!(*array.element, ValueWriter::Int { .. }) => {
             for (index, byte) in placeholder.iter().enumerate() {
@@ -122,6 +183,11 @@ fn unavailable(writer: &ValueWriter, placeholder: &[u8]) -> Vec<u8> {
             out.extend_from_slice(&unavailable(&array.element, placeholder));
             out.push(b']');
         }
+        ValueWriter::HstoreMap => {
+            let _ = push_string(&mut out, placeholder);
+            let text = [b"{", &*out, b":", &*out, b"}"].concat();
+            out = text;
+        }
         _ => {
             // The configuration is UTF-8.
             let _ = push_string(&mut out, placeholder);
@@ -130,12 +196,26 @@ fn unavailable(writer: &ValueWriter, placeholder: &[u8]) -> Vec<u8> {
     out
 }
 
+/// What Debezium can tell in the form of the type, else null: numbers, and bytes as base64 strings.
+fn unavailable_to_debezium(writer: &ValueWriter, placeholder: &[u8]) -> Vec<u8> {
+    match writer {
+        ValueWriter::Decimal { .. }
+        | ValueWriter::DecimalNumber { .. }
+        | ValueWriter::VariableDecimal
+        | ValueWriter::DecimalText { .. }
+        | ValueWriter::DecimalDouble
+        | ValueWriter::Bytea(BinaryMode::Base64 | BinaryMode::Base64UrlSafe) => b"null".to_vec(),
+        ValueWriter::Quirk(quirk) => unavailable(&quirk.honest(), placeholder),
+        _ => unavailable(writer, placeholder),
+    }
+}
+
 const UUID: u32 = 2950;
 const NIL_UUID: &[u8] = b"\"00000000-0000-0000-0000-000000000000\"";
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Modes, choose};
+    use super::super::choose;
     use super::*;
     use crate::lsn::Oid;
     use crate::source::catalog::{TypeDetails, TypeKind};
@@ -145,7 +225,10 @@ mod tests {
     }
 
     fn array(oid: u32) -> TypeDetails {
-        TypeDetails { kind: TypeKind::Array { element: Box::new(base(oid)) }, ..base(oid + 10_000) }
+        TypeDetails {
+            kind: TypeKind::Array { element: Box::new(base(oid)), delimiter: b',' },
+            ..base(oid + 10_000)
+        }
     }
 
     fn stand_ins(ty: TypeDetails, typmod: i32, not_null: bool, default: Option<&str>) -> (String, String) {
@@ -159,7 +242,7 @@ mod tests {
             identity: false,
             selected: true,
         };
-        let both = StandIns::new(&column, &writer, "__debezium_unavailable_value");
+        let both = StandIns::new(&column, &writer, "__debezium_unavailable_value", Modes::default());
         (String::from_utf8(both.unknown).unwrap(), String::from_utf8(both.unavailable).unwrap())
     }
 

@@ -9,6 +9,7 @@ use crate::encode::writer::push_int;
 pub(super) enum Unit {
     Millis,
     Micros,
+    Nanos,
 }
 
 impl Unit {
@@ -16,6 +17,7 @@ impl Unit {
         match self {
             Self::Millis => micros.div_euclid(1000),
             Self::Micros => micros,
+            Self::Nanos => micros * 1000,
         }
     }
 }
@@ -26,13 +28,7 @@ pub(super) fn date(text: &[u8], out: &mut Vec<u8>) -> Result<(), Misfit> {
     let days = match text {
         b"infinity" => 2_146_033_979,
         b"-infinity" => -2_147_472_691,
-        _ => {
-            let (text, bc) = before_christ(text);
-            let mut cursor = Cursor(text);
-            let date = cursor.date(bc)?;
-            cursor.end()?;
-            date.days()
-        }
+        _ => parse_date(text)?.days(),
     };
     push_int(out, days);
     Ok(())
@@ -40,10 +36,7 @@ pub(super) fn date(text: &[u8], out: &mut Vec<u8>) -> Result<(), Misfit> {
 
 /// `time`
 pub(super) fn time(text: &[u8], unit: Unit, out: &mut Vec<u8>) -> Result<(), Misfit> {
-    let mut cursor = Cursor(text);
-    let micros = cursor.time()?;
-    cursor.end()?;
-    push_int(out, unit.of_micros(i128::from(micros)));
+    push_int(out, unit.of_micros(i128::from(parse_time(text)?)));
     Ok(())
 }
 
@@ -51,19 +44,14 @@ pub(super) fn time(text: &[u8], unit: Unit, out: &mut Vec<u8>) -> Result<(), Mis
 pub(super) fn timestamp(text: &[u8], unit: Unit, out: &mut Vec<u8>) -> Result<(), Misfit> {
     // Milliseconds are those of the driver's dates for the infinities, microseconds the ends of 64 bits.
     let value = match (text, unit) {
-        (b"infinity", Unit::Micros) => i64::MAX,
-        (b"-infinity", Unit::Micros) => i64::MIN,
+        (b"infinity", Unit::Micros | Unit::Nanos) => i64::MAX,
+        (b"-infinity", Unit::Micros | Unit::Nanos) => i64::MIN,
         (b"infinity", Unit::Millis) => 9_223_372_036_825_200_000,
         (b"-infinity", Unit::Millis) => -9_223_372_036_832_400_000,
         _ => {
-            let (text, bc) = before_christ(text);
-            let mut cursor = Cursor(text);
-            let date = cursor.date(bc)?;
-            cursor.byte(b' ')?;
-            let micros = cursor.time()?;
-            cursor.end()?;
+            let (date, micros) = moment(text)?;
             let since_1970 = i128::from(date.days()) * i128::from(DAY_US) + i128::from(micros);
-            // 294247 and later do not fit into microseconds of 64 bits.
+            // 294247 and later do not fit into microseconds of 64 bits, 2262 and later not into nanoseconds.
             i64::try_from(unit.of_micros(since_1970)).map_err(|_| Misfit::Unrepresentable)?
         }
     };
@@ -79,18 +67,7 @@ pub(super) fn zoned_timestamp(text: &[u8], digits: u8, out: &mut Vec<u8>) -> Res
         out.push(b'"');
         return Ok(());
     }
-    let (text, bc) = before_christ(text);
-    let mut cursor = Cursor(text);
-    let mut date = cursor.date(bc)?;
-    cursor.byte(b' ')?;
-    let mut micros = cursor.time()?;
-    let offset = cursor.offset()?;
-    cursor.end()?;
-    if offset != 0 || micros >= DAY_US {
-        let local = micros - offset;
-        date = Date::of_days(date.days() + local.div_euclid(DAY_US));
-        micros = local.rem_euclid(DAY_US);
-    }
+    let (date, micros) = zoned_moment(text)?;
     out.push(b'"');
     date.push_iso(out);
     out.push(b'T');
@@ -101,25 +78,81 @@ pub(super) fn zoned_timestamp(text: &[u8], digits: u8, out: &mut Vec<u8>) -> Res
 
 /// `timetz`: ISO text in UTC, without zeros at the end of the fraction.
 pub(super) fn zoned_time(text: &[u8], out: &mut Vec<u8>) -> Result<(), Misfit> {
+    let (local, offset) = zoned_clock(text)?;
+    // The end of a day in UTC is no beginning of one.
+    let micros = if offset == 0 { local } else { (local - offset).rem_euclid(DAY_US) };
+    out.push(b'"');
+    push_clock(micros, significant_digits(micros), out);
+    out.extend_from_slice(b"Z\"");
+    Ok(())
+}
+
+/// `date` without the infinities.
+pub(super) fn parse_date(text: &[u8]) -> Result<Date, Misfit> {
+    let (text, bc) = before_christ(text);
+    let mut cursor = Cursor(text);
+    let date = cursor.date(bc)?;
+    cursor.end()?;
+    Ok(date)
+}
+
+/// `time` in microseconds, up to 24:00.
+pub(super) fn parse_time(text: &[u8]) -> Result<i64, Misfit> {
+    let mut cursor = Cursor(text);
+    let micros = cursor.time()?;
+    cursor.end()?;
+    Ok(micros)
+}
+
+/// The day and the microseconds of a `timestamp` that is no infinity.
+pub(super) fn moment(text: &[u8]) -> Result<(Date, i64), Misfit> {
+    let (text, bc) = before_christ(text);
+    let mut cursor = Cursor(text);
+    let date = cursor.date(bc)?;
+    cursor.byte(b' ')?;
+    let micros = cursor.time()?;
+    cursor.end()?;
+    Ok((date, micros))
+}
+
+/// The day and the microseconds, in UTC, of a `timestamptz` that is no infinity.
+pub(super) fn zoned_moment(text: &[u8]) -> Result<(Date, i64), Misfit> {
+    let (text, bc) = before_christ(text);
+    let mut cursor = Cursor(text);
+    let date = cursor.date(bc)?;
+    cursor.byte(b' ')?;
+    let micros = cursor.time()?;
+    let offset = cursor.offset()?;
+    cursor.end()?;
+    if offset == 0 && micros < DAY_US {
+        return Ok((date, micros));
+    }
+    let local = micros - offset;
+    Ok((Date::of_days(date.days() + local.div_euclid(DAY_US)), local.rem_euclid(DAY_US)))
+}
+
+/// The microseconds of a `timetz` and those that its clock is to the east.
+pub(super) fn zoned_clock(text: &[u8]) -> Result<(i64, i64), Misfit> {
     let mut cursor = Cursor(text);
     let local = cursor.time()?;
-    let micros = local - cursor.offset()?;
+    let offset = cursor.offset()?;
     cursor.end()?;
-    let micros = micros.rem_euclid(DAY_US);
+    Ok((local, offset))
+}
+
+/// How many digits of a second there are without the zeros at the end.
+pub(super) const fn significant_digits(micros: i64) -> usize {
     let mut digits = 6;
     let mut fraction = micros % SECOND_US;
     while digits > 0 && fraction % 10 == 0 {
         fraction /= 10;
         digits -= 1;
     }
-    out.push(b'"');
-    push_clock(micros, digits, out);
-    out.extend_from_slice(b"Z\"");
-    Ok(())
+    digits
 }
 
 /// `HH:MM:SS` and so many digits of the fraction.
-fn push_clock(micros: i64, digits: usize, out: &mut Vec<u8>) {
+pub(super) fn push_clock(micros: i64, digits: usize, out: &mut Vec<u8>) {
     let seconds = micros / SECOND_US;
     for (separator, part) in
         [(None, seconds / 3600), (Some(b':'), seconds / 60 % 60), (Some(b':'), seconds % 60)]
@@ -145,16 +178,16 @@ fn two_digits(value: i64) -> [u8; 2] {
 
 /// A day of the proleptic Gregorian calendar.
 #[derive(Clone, Copy)]
-struct Date {
-    year: i64,
-    month: i64,
-    day: i64,
+pub(super) struct Date {
+    pub(super) year: i64,
+    pub(super) month: i64,
+    pub(super) day: i64,
 }
 
 impl Date {
     /// Days since 1970-01-01: eras of 400 years that begin in March
     /// (<https://howardhinnant.github.io/date_algorithms.html>).
-    const fn days(self) -> i64 {
+    pub(super) const fn days(self) -> i64 {
         let year = if self.month <= 2 { self.year - 1 } else { self.year };
         let era = year.div_euclid(400);
         let year_of_era = year.rem_euclid(400);
@@ -163,7 +196,7 @@ impl Date {
         era * 146_097 + day_of_era - 719_468
     }
 
-    const fn of_days(days: i64) -> Self {
+    pub(super) const fn of_days(days: i64) -> Self {
         let days = days + 719_468;
         let era = days.div_euclid(146_097);
         let day_of_era = days.rem_euclid(146_097);
@@ -175,7 +208,7 @@ impl Date {
         Self { year, month, day: day_of_year - (153 * shifted + 2) / 5 + 1 }
     }
 
-    fn push_iso(self, out: &mut Vec<u8>) {
+    pub(super) fn push_iso(self, out: &mut Vec<u8>) {
         match self.year {
             ..0 => out.push(b'-'),
             10_000.. => out.push(b'+'),
@@ -284,8 +317,8 @@ fn before_christ(text: &[u8]) -> (&[u8], bool) {
     text.strip_suffix(b" BC").map_or((text, false), |text| (text, true))
 }
 
-const SECOND_US: i64 = 1_000_000;
-const DAY_US: i64 = 86_400 * SECOND_US;
+pub(super) const SECOND_US: i64 = 1_000_000;
+pub(super) const DAY_US: i64 = 86_400 * SECOND_US;
 
 #[cfg(test)]
 mod tests {
@@ -330,6 +363,10 @@ mod tests {
             &ValueWriter::TimeMicros,
             &[("13:14:15.123456", "47655123456"), ("12:00:00.1", "43200100000"), ("24:00:00", "86400000000")],
         );
+        assert_all(
+            &ValueWriter::TimeNanos,
+            &[("13:14:15.123456", "47655123456000"), ("24:00:00", "86400000000000")],
+        );
         assert_all(&ValueWriter::TimeMillis, &[("13:14:15.123", "47655123"), ("24:00:00", "86400000")]);
         assert_eq!(json(&ValueWriter::TimeMillis, "24:00:01"), Err(Misfit::Malformed));
     }
@@ -361,6 +398,20 @@ mod tests {
                 ("294276-12-31 23:59:59.999", "9224318015999999"),
             ],
         );
+        assert_all(
+            &ValueWriter::TimestampNanos,
+            &[
+                ("2024-02-29 13:14:15.1234", "1709212455123400000"),
+                ("1969-12-31 23:59:59.999999", "-1000"),
+                ("1677-09-21 00:12:43.145225", "-9223372036854775000"),
+                ("2262-04-11 23:47:16.854775", "9223372036854775000"),
+                ("infinity", "9223372036854775807"),
+                ("-infinity", "-9223372036854775808"),
+            ],
+        );
+        for text in ["1677-09-21 00:12:43.145224", "2262-04-11 23:47:16.854776", "9999-12-31 00:00:00"] {
+            assert_eq!(json(&ValueWriter::TimestampNanos, text), Err(Misfit::Unrepresentable), "{text}");
+        }
         assert_eq!(
             json(&ValueWriter::TimestampMicros, "294276-12-31 23:59:59.999999"),
             Err(Misfit::Unrepresentable)
@@ -405,6 +456,8 @@ mod tests {
                 ("00:00:00+00", "\"00:00:00Z\""),
                 ("12:00:00.1+00", "\"12:00:00.1Z\""),
                 ("12:00:00+05:45", "\"06:15:00Z\""),
+                ("24:00:00+00", "\"24:00:00Z\""),
+                ("24:00:00+02", "\"22:00:00Z\""),
             ],
         );
     }
