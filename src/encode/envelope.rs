@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::headers::Headers;
 use super::plan::{DroppedColumn, TablePlan};
 use super::records::{Records, push_header};
-use super::row::{KeyForm, RowWriter, Source};
+use super::row::{KeyForm, RowWriter, Source, tell_lossy};
 use super::source::{Order, SourceBlocks};
 use super::writer::push_int;
 use crate::error::{Error, Kind, Result};
@@ -107,6 +107,16 @@ impl JsonEncoder {
             out.buffer().truncate(start);
         }
         result
+    }
+
+    /// Names a column of an event that [`JsonEncoder::change`] counted an unrepresentable value of, once per column and
+    /// relation version.
+    #[cold]
+    pub fn tell_unrepresentable(&mut self, event: &Event<'_>) -> Option<&str> {
+        let plan = self.plans.get_mut(event.table.slot.0 as usize)?.as_mut()?;
+        let index =
+            [event.after, event.before].into_iter().flatten().find_map(|row| tell_lossy(plan, row))?;
+        plan.columns.get(index).map(|column| column.name.as_str())
     }
 
     fn try_change(&mut self, event: &Event<'_>, now_ns: i64, out: &mut Records) -> Result<Written> {

@@ -37,6 +37,8 @@ pub(super) struct ColumnPlan {
     pub identity: bool,
     /// Place in the key.
     pub key: Option<usize>,
+    /// It was said that a value of it had no place in its form.
+    pub lossy_told: bool,
 }
 
 impl ColumnPlan {
@@ -86,6 +88,7 @@ impl TablePlan {
                 not_null: column.not_null,
                 identity: column.identity,
                 key,
+                lossy_told: false,
             });
         }
         let names = table.key.iter().filter_map(|&index| table.columns.get(index));

@@ -233,6 +233,25 @@ fn push_null(column: &ColumnPlan, out: &mut Vec<u8>) {
     out.extend_from_slice(column.stand_ins.null.as_deref().unwrap_or(b"null"));
 }
 
+/// Place of the first column of `row` that was not told yet and has a value with no place in its form; it is told from now on. Slow:
+/// the values are written again, for nothing else.
+#[cold]
+pub(super) fn tell_lossy(plan: &mut TablePlan, row: Row<'_>) -> Option<usize> {
+    let (mut out, mut scratch) = (Vec::new(), Scratch::default());
+    let columns = plan.columns.iter_mut().zip(tuple_of(row).0.iter()).enumerate();
+    for (index, (column, value)) in columns.filter(|(_, (column, _))| !column.lossy_told) {
+        out.clear();
+        let Value::Text(text) = value else { continue };
+        let unrepresentable =
+            column.writer.write(text, &mut out, &mut scratch) == Err(Misfit::Unrepresentable);
+        if unrepresentable || scratch.lossy > 0 {
+            column.lossy_told = true;
+            return Some(index);
+        }
+    }
+    None
+}
+
 /// The values of a row beside those of the old one.
 struct Values<'a> {
     new: TupleIter<'a>,

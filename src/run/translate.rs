@@ -313,6 +313,16 @@ impl Translator {
                 let written = encoder.change(&event, now.nanos(), out)?;
                 counters.inc(event.op, (out.byte_len() - before) as u64);
                 counters.unrepresentable(written.unrepresentable.into());
+                if written.unrepresentable > 0 {
+                    if let Some(column) = encoder.tell_unrepresentable(&event) {
+                        tracing::warn!(
+                            schema = event.table.schema,
+                            table = event.table.name,
+                            column,
+                            "a value has no place in the chosen form and was replaced; said once, counted each time"
+                        );
+                    }
+                }
             }
         }
         Ok(())

@@ -11,6 +11,7 @@ mod text;
 mod toast;
 mod topics;
 mod transactions;
+mod values;
 mod versions;
 
 use serde_json::Value;
