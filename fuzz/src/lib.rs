@@ -6,10 +6,17 @@
 
 #[path = "../../src/decode/mod.rs"]
 pub mod decode;
+#[allow(dead_code, unused_imports, reason = "what only the daemon uses")]
+pub mod encode;
 #[path = "../../src/error.rs"]
 pub mod error;
+#[allow(dead_code, reason = "shapes")]
+pub mod event;
 #[path = "../../src/lsn.rs"]
 pub mod lsn;
+#[path = "../../src/modes.rs"]
+pub mod modes;
+pub mod source;
 
 use decode::{Message, Mode, RelationCache, Tuple, Value, parse};
 

@@ -1,10 +1,11 @@
 //! Writes the seed corpus: the messages of real servers under `tests/captured/pgoutput`, each into the corpus of its
-//! kind and into that of `pgoutput_message`.
+//! kind and into that of `pgoutput_message`; and the texts of values that each target of theirs names.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use headwater_fuzz::decode::Mode;
+use headwater_fuzz::encode::GROUPS;
 use headwater_fuzz::{KINDS, byte_of};
 
 fn main() -> io::Result<()> {
@@ -13,6 +14,13 @@ fn main() -> io::Result<()> {
         let path = file?.path();
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         seed(&root.join("corpus"), &name, &fs::read_to_string(&path)?)?;
+    }
+    for (target, _, texts) in GROUPS {
+        let folder = root.join("corpus").join(target);
+        fs::create_dir_all(&folder)?;
+        for (number, text) in texts.iter().enumerate() {
+            fs::write(folder.join(format!("text_{number}")), text)?;
+        }
     }
     Ok(())
 }
