@@ -37,7 +37,7 @@ fn mapped(ty: &TypeDetails, typmod: i32, modes: Modes) -> Option<ValueWriter> {
 
 /// Debezium's form where that is wanted, else ours.
 fn either(modes: Modes, ours: ValueWriter, debezium: Quirk) -> ValueWriter {
-    if modes.quirky() { ValueWriter::Quirk(debezium) } else { ours }
+    if modes.quirky() { debezium.writer() } else { ours }
 }
 
 /// Elements that Debezium has a form for, but not in arrays.
@@ -65,7 +65,7 @@ fn array(element: &TypeDetails, delimiter: u8, typmod: i32, modes: Modes) -> Opt
         ValueWriter::Bit | ValueWriter::Bits => Quirk::Null,
         writer => Quirk::array(of(writer), null_spoils(element)),
     };
-    Some(ValueWriter::Quirk(quirk))
+    Some(quirk.writer())
 }
 
 /// Arrays that Debezium gives up at a NULL.

@@ -100,8 +100,8 @@ pub(super) enum ValueWriter {
     Vector,
     /// The vectors of pgvector.
     Embedding(vector::Kind),
-    /// Debezium's form where that says something else than the row.
-    Quirk(Quirk),
+    /// Debezium's form where that says something else than the row; behind a pointer, so that the tag of a writer is a plain number.
+    Quirk(Box<Quirk>),
 }
 
 /// How the elements of an array are written.
@@ -138,23 +138,24 @@ pub(super) struct Scratch {
 
 impl ValueWriter {
     /// Whether all values are the same, so that a key made of them would be none.
-    pub(super) const fn is_blind(&self) -> bool {
-        matches!(self, Self::Quirk(Quirk::Null | Quirk::EmptyVector))
+    pub(super) fn is_blind(&self) -> bool {
+        matches!(self, Self::Quirk(quirk) if matches!(**quirk, Quirk::Null | Quirk::EmptyVector))
     }
 
     /// What holds a value that this form cannot hold.
-    pub(super) const fn remedy(&self) -> &'static str {
+    pub(super) fn remedy(&self) -> &'static str {
         match self {
             Self::Decimal { .. } | Self::DecimalNumber { .. } | Self::VariableDecimal => {
                 "set events.decimal_handling_mode to \"string\" or \"double\", which hold NaN and the infinities"
             }
-            Self::TimestampMicros | Self::TimestampNanos | Self::Quirk(Quirk::TimestampNanos) => {
+            Self::TimestampMicros | Self::TimestampNanos => {
                 "set events.time_precision_mode to \"isostring\", which holds every time"
             }
             Self::Interval | Self::Structured(_) => {
                 "set events.interval_handling_mode to \"string\", which holds every interval, and \
                  events.time_precision_mode to another mode than \"structured\""
             }
+            Self::Quirk(quirk) if matches!(**quirk, Quirk::TimestampNanos) => Self::TimestampNanos.remedy(),
             _ => "drop the NOT NULL constraint, or leave the column out with source.exclude_columns",
         }
     }
@@ -175,41 +176,51 @@ impl ValueWriter {
             Self::Float8 => number::float(text, number::FLOAT8, out),
             Self::Decimal { scale } => decimal::fixed(text, *scale, out),
             Self::VariableDecimal => decimal::variable(text, out),
-            Self::DecimalNumber { scale } => decimal::number(text, *scale, out),
-            Self::DecimalText { scale } => decimal::text(text, *scale, out),
-            Self::DecimalDouble => decimal::double(text, out, scratch),
             Self::Money { digits, form } => money::write(text, *digits, *form, out),
             Self::Bytea(BinaryMode::Bytes) => binary::bytea(text, out),
-            Self::Bytea(mode) => binary::bytea_as(text, *mode, out),
-            Self::TextBytes(mode) => {
-                binary::push_bytes(text, *mode, out);
-                Ok(())
-            }
             Self::Bit => number::bit(text, out),
             Self::Bits => binary::bits(text, out),
             Self::Date => temporal::date(text, out),
             Self::TimeMillis => temporal::time(text, temporal::Unit::Millis, out),
             Self::TimeMicros => temporal::time(text, temporal::Unit::Micros, out),
-            Self::TimeNanos => temporal::time(text, temporal::Unit::Nanos, out),
             Self::TimestampMillis => temporal::timestamp(text, temporal::Unit::Millis, out),
             Self::TimestampMicros => temporal::timestamp(text, temporal::Unit::Micros, out),
-            Self::TimestampNanos => temporal::timestamp(text, temporal::Unit::Nanos, out),
             Self::ZonedTimestamp { digits } => temporal::zoned_timestamp(text, *digits, out),
             Self::ZonedTime => temporal::zoned_time(text, out),
+            Self::Interval => interval::micros(text, out),
+            Self::Hstore => hstore::json(text, out, scratch),
+            Self::Geometry(shape) => geometry::write(*shape, text, out),
+            Self::Array(array) => array::write(array, text, out, scratch),
+            Self::Vector => array::vector(text, out),
+            other => other.write_otherwise(text, out, scratch),
+        }
+    }
+
+    /// The forms of other modes and of rare types, out of the way of the common ones.
+    #[inline(never)]
+    fn write_otherwise(&self, text: &[u8], out: &mut Vec<u8>, scratch: &mut Scratch) -> Result<(), Misfit> {
+        match self {
+            Self::DecimalNumber { scale } => decimal::number(text, *scale, out),
+            Self::DecimalText { scale } => decimal::text(text, *scale, out),
+            Self::DecimalDouble => decimal::double(text, out, scratch),
+            Self::Bytea(mode) => binary::bytea_as(text, *mode, out),
+            Self::IntervalText => interval::text(text, out),
+            Self::TextBytes(mode) => {
+                binary::push_bytes(text, *mode, out);
+                Ok(())
+            }
+            Self::TimeNanos => temporal::time(text, temporal::Unit::Nanos, out),
+            Self::TimestampNanos => temporal::timestamp(text, temporal::Unit::Nanos, out),
             Self::IsoDate => iso::date(text, out),
             Self::IsoTime => iso::time(text, out),
             Self::IsoTimestamp => iso::timestamp(text, out),
             Self::Structured(form) => structured::write(*form, text, out),
-            Self::Interval => interval::micros(text, out),
-            Self::IntervalText => interval::text(text, out),
-            Self::Hstore => hstore::json(text, out, scratch),
             Self::HstoreMap => hstore::object(text, out, &mut scratch.lossy),
-            Self::Geometry(shape) => geometry::write(*shape, text, out),
             Self::Postgis(kind) => postgis::write(*kind, text, out),
-            Self::Array(array) => array::write(array, text, out, scratch),
-            Self::Vector => array::vector(text, out),
             Self::Embedding(kind) => vector::write(*kind, text, out),
             Self::Quirk(quirk) => quirk.write(text, out, scratch),
+            // The others are common.
+            _ => Err(Misfit::Malformed),
         }
     }
 }
@@ -279,7 +290,7 @@ mod tests {
             Quirk::array(of(&ValueWriter::Text), true),
             Quirk::array(of(&ValueWriter::Int { min: -9, max: 9 }), false),
         ];
-        writers.extend(Quirk::SIMPLE.iter().cloned().chain(quirky).map(ValueWriter::Quirk));
+        writers.extend(Quirk::SIMPLE.iter().cloned().chain(quirky).map(Quirk::writer));
         writers.extend(arrays);
         writers
     }

@@ -69,6 +69,10 @@ impl Quirk {
         Self::Array(SpoiledArray { array, null_spoils })
     }
 
+    pub(super) fn writer(self) -> ValueWriter {
+        ValueWriter::Quirk(Box::new(self))
+    }
+
     /// The writer that says what the row says.
     pub(super) fn honest(&self) -> ValueWriter {
         match self {
@@ -229,7 +233,7 @@ mod tests {
 
     fn assert_all(quirk: &Quirk, cases: &[(&str, &str)]) {
         for (text, expected) in cases {
-            assert_eq!(json(&ValueWriter::Quirk(quirk.clone()), text).as_deref(), Ok(*expected), "{text}");
+            assert_eq!(json(&quirk.clone().writer(), text).as_deref(), Ok(*expected), "{text}");
         }
     }
 
@@ -247,7 +251,7 @@ mod tests {
             &Quirk::TimestampNanos,
             &[("2024-02-29 13:14:15.1234", "1709212455123400000"), ("-infinity", "-9223372036854775808")],
         );
-        let nanos = ValueWriter::Quirk(Quirk::TimestampNanos);
+        let nanos = Quirk::TimestampNanos.writer();
         assert_eq!(json(&nanos, "1677-09-21 00:12:43.145225"), Err(Misfit::Unrepresentable));
         assert_all(
             &Quirk::IsoDate,
@@ -262,7 +266,7 @@ mod tests {
             ],
         );
         let time = Structured { what: structured::What::Time, precision: 6 };
-        let time = ValueWriter::Quirk(Quirk::Structured(time));
+        let time = Quirk::Structured(time).writer();
         assert_eq!(json(&time, "24:00:00"), Err(Misfit::Unrepresentable));
         assert!(json(&time, "23:59:59").is_ok());
     }

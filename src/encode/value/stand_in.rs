@@ -57,9 +57,8 @@ fn is_without_default(writer: &ValueWriter) -> bool {
         | ValueWriter::HstoreMap
         | ValueWriter::VariableDecimal
         | ValueWriter::Geometry(_)
-        | ValueWriter::Postgis(_)
-        | ValueWriter::Quirk(Quirk::Null) => true,
-        ValueWriter::Quirk(quirk) => is_without_default(&quirk.honest()),
+        | ValueWriter::Postgis(_) => true,
+        ValueWriter::Quirk(quirk) => **quirk == Quirk::Null || is_without_default(&quirk.honest()),
         _ => false,
     }
 }
