@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 
 use crate::contender::Contender;
+use crate::debezium::Debezium;
 use crate::headwater::{Headwater, Overrides};
 use crate::pg_recvlogical::PgRecvlogical;
 use crate::workload::{Kind, Workload};
+use crate::writer::Stream;
 
 /// Drains the same backlog with Headwater and with others, and prints one table
 #[derive(Debug, Parser)]
@@ -19,15 +21,15 @@ pub(crate) struct Arguments {
     /// How often each contender runs; medians are reported [default: 3, or 1 with --quick]
     #[arg(long, value_name = "N")]
     rounds: Option<usize>,
-    /// What to run; may be repeated [default: w1, w2, w5, l1]
+    /// What to run; may be repeated [default: all of them]
     #[arg(long, value_name = "NAME", value_enum, ignore_case = true)]
     workload: Vec<Name>,
     /// Only contenders whose name contains this; may be repeated
     #[arg(long, value_name = "TEXT")]
     contender: Vec<String>,
-    /// How to reach PostgreSQL
-    #[arg(long, value_enum, default_value = "tcp")]
-    socket: SocketChoice,
+    /// How to reach PostgreSQL [default: tcp, and for w1 and w2 both; with --quick tcp]
+    #[arg(long, value_enum)]
+    socket: Option<SocketChoice>,
     /// Writes everything that was measured
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -50,7 +52,9 @@ pub(crate) struct Arguments {
 enum Name {
     W1,
     W2,
+    W4,
     W5,
+    W6,
     L1,
 }
 
@@ -71,13 +75,15 @@ pub(crate) enum Socket {
 
 impl Arguments {
     pub(crate) fn workloads(&self) -> Vec<Workload> {
-        let all = [Name::W1, Name::W2, Name::W5, Name::L1];
+        let all = [Name::W1, Name::W2, Name::W4, Name::W5, Name::W6, Name::L1];
         let names = if self.workload.is_empty() { &all[..] } else { &self.workload[..] };
         names
             .iter()
             .flat_map(|name| match name {
                 Name::W1 => vec![Workload::Backlog(Kind::Pgbench)],
                 Name::W2 => vec![Workload::Backlog(Kind::OneInsert)],
+                Name::W4 => vec![Workload::Backlog(Kind::Toasted)],
+                Name::W6 => vec![Workload::Backlog(Kind::HugeInsert)],
                 Name::W5 => vec![Workload::Backlog(Kind::ManyTables)],
                 Name::L1 => [1000, 5000].map(|per_second| Workload::Latency { per_second }).to_vec(),
             })
@@ -88,25 +94,40 @@ impl Arguments {
         self.rounds.unwrap_or(if self.quick { 1 } else { 3 }).max(1)
     }
 
-    /// Everybody who drains a backlog.
-    pub(crate) fn contenders(&self) -> Vec<Box<dyn Contender>> {
+    /// Everybody who drains a backlog. The topic of transactions is compared where there are many of them, in W1.
+    pub(crate) fn contenders(&self, kind: Kind) -> Vec<Box<dyn Contender>> {
         let mut all: Vec<Box<dyn Contender>> = Vec::new();
-        for socket in self.sockets() {
-            for headwater in Headwater::draining(socket, &self.overrides()) {
+        let both = !self.quick && matches!(kind, Kind::Pgbench | Kind::OneInsert);
+        for socket in self.sockets(both) {
+            for headwater in Headwater::modes(socket, &self.overrides()) {
                 all.push(Box::new(headwater));
             }
             all.push(Box::new(PgRecvlogical { socket }));
         }
-        all.retain(|contender| self.is_wanted(&contender.name()));
-        all
+        all.push(Box::new(Debezium { transaction_metadata: false }));
+        if kind == Kind::Pgbench {
+            all.push(Box::new(Headwater::with_transaction_topic(self.sockets(false)[0], &self.overrides())));
+            all.push(Box::new(Debezium { transaction_metadata: true }));
+        }
+        self.wanted(all)
     }
 
     /// Those whose latency is measured.
-    pub(crate) fn live_contenders(&self) -> Vec<Headwater> {
-        let sockets = self.sockets().into_iter();
-        let mut all: Vec<_> = sockets.flat_map(|socket| Headwater::live(socket, &self.overrides())).collect();
-        all.retain(|contender| self.is_wanted(&contender.name()));
-        all
+    pub(crate) fn live_contenders(&self) -> Vec<Box<dyn Contender>> {
+        let mut all: Vec<Box<dyn Contender>> = Vec::new();
+        for socket in self.sockets(false) {
+            for headwater in Headwater::modes(socket, &self.overrides()) {
+                all.push(Box::new(headwater));
+            }
+        }
+        all.push(Box::new(Debezium { transaction_metadata: false }));
+        self.wanted(all)
+    }
+
+    /// What is written for a latency: long enough for 1 in 1,000 to be more than a few.
+    pub(crate) fn stream(&self, per_second: u32) -> Stream {
+        let (warm_up_seconds, seconds) = if self.quick { (3, 4) } else { (10, 20) };
+        Stream { per_second, warm_up_seconds, seconds }
     }
 
     /// What was changed of Headwater's settings, for the report.
@@ -114,16 +135,20 @@ impl Arguments {
         Overrides { keys: self.set.clone(), properties: self.property.clone(), environment: self.env.clone() }
     }
 
-    fn sockets(&self) -> Vec<Socket> {
+    /// The sockets to run over; `both` where nothing is said.
+    fn sockets(&self, both: bool) -> Vec<Socket> {
         match self.socket {
-            SocketChoice::Tcp => vec![Socket::Tcp],
-            SocketChoice::Unix => vec![Socket::Unix],
-            SocketChoice::Both => vec![Socket::Tcp, Socket::Unix],
+            Some(SocketChoice::Both) => vec![Socket::Tcp, Socket::Unix],
+            None if both => vec![Socket::Tcp, Socket::Unix],
+            Some(SocketChoice::Unix) => vec![Socket::Unix],
+            Some(SocketChoice::Tcp) | None => vec![Socket::Tcp],
         }
     }
 
-    fn is_wanted(&self, name: &str) -> bool {
-        self.contender.is_empty() || self.contender.iter().any(|text| name.contains(text.as_str()))
+    fn wanted(&self, mut all: Vec<Box<dyn Contender>>) -> Vec<Box<dyn Contender>> {
+        let is_wanted = |name: &str| self.contender.iter().any(|text| name.contains(text.as_str()));
+        all.retain(|contender| self.contender.is_empty() || is_wanted(&contender.name()));
+        all
     }
 }
 

@@ -7,7 +7,7 @@ use crate::arguments::Arguments;
 use crate::equality::Truth;
 use crate::ground::Ground;
 use crate::support::{Db, unique};
-use crate::workload::Kind;
+use crate::workload::{Kind, Size};
 
 /// What the contenders drain. Its end drops the database with its slots.
 pub(crate) struct Backlog {
@@ -26,6 +26,7 @@ impl Backlog {
         contenders: usize,
     ) -> Result<Self> {
         let db = ground.postgres.database("bench");
+        let size = Size { divisor: if arguments.quick { kind.quick_divisor() } else { 1 } };
         kind.create_tables(ground, &db)?;
         db.exec(&format!("create publication {PUBLICATION} for tables in schema public"));
         let prefix = unique("backlog");
@@ -37,7 +38,7 @@ impl Backlog {
             }
         }
         db.exec(&format!("select pg_copy_logical_replication_slot('{prefix}', '{prefix}_warm_up')"));
-        kind.write(ground, &db, arguments.quick)?;
+        kind.write(ground, &db, size)?;
         db.exec("checkpoint");
         let truth = truth(&db, &prefix)?;
         Ok(Self { db, kind, truth, prefix })

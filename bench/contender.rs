@@ -1,9 +1,8 @@
-//! Who reads a backlog, and what the benchmark must know of it.
+//! Who reads a slot, and what the benchmark must know of it.
 
 use anyhow::Result;
 
-use crate::backlog::Backlog;
-use crate::equality::Counted;
+use crate::equality::{Counted, Truth};
 use crate::ground::Ground;
 
 /// A reader of a slot, with its settings.
@@ -19,13 +18,24 @@ pub(crate) trait Contender {
         false
     }
 
-    /// Starts to drain `slot`; does not wait for anything.
-    fn start<'a>(
-        &self,
-        ground: &'a Ground,
-        backlog: &'a Backlog,
-        slot: &str,
-    ) -> Result<Box<dyn Running + 'a>>;
+    /// Whether it may do work again that it has done: more than the log holds is no mistake then, less is.
+    fn may_repeat(&self) -> bool {
+        false
+    }
+
+    /// Starts to read the slot of `job`; does not wait for anything.
+    fn start<'a>(&self, ground: &'a Ground, job: &Job<'a>) -> Result<Box<dyn Running + 'a>>;
+}
+
+/// What to read.
+#[derive(Clone, Copy)]
+pub(crate) struct Job<'a> {
+    pub(crate) database: &'a str,
+    pub(crate) slot: &'a str,
+    /// Of the topics; no other contender's begin with it.
+    pub(crate) prefix: &'a str,
+    /// What the log holds, for a drain; a live stream has no end.
+    pub(crate) backlog: Option<&'a Truth>,
 }
 
 /// A contender at work.
@@ -33,9 +43,9 @@ pub(crate) trait Running {
     /// Its process.
     fn id(&self) -> u32;
 
-    /// Whether it has acknowledged the end of the backlog, so that it would not get it again.
+    /// Whether it has written, durably, everything up to the end of the backlog.
     fn is_done(&mut self) -> Result<bool>;
 
-    /// Ends it, and adds what it counted and what can be found of its work. The clock has stopped.
+    /// Ends it, and adds what it counted itself. The clock has stopped.
     fn finish(self: Box<Self>, counted: &mut Counted) -> Result<()>;
 }

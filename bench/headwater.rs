@@ -5,13 +5,12 @@ use std::fmt;
 use anyhow::{Result, anyhow};
 
 use crate::arguments::Socket;
-use crate::backlog::{Backlog, PUBLICATION};
-use crate::contender::{Contender, Running};
+use crate::backlog::PUBLICATION;
+use crate::contender::{Contender, Job, Running};
 use crate::equality::{Counted, Events};
 use crate::ground::Ground;
+use crate::support::Daemon;
 use crate::support::daemon::Builder;
-use crate::support::{Daemon, unique};
-use crate::topics;
 
 /// One way to run it.
 #[derive(Clone)]
@@ -31,46 +30,37 @@ pub(crate) struct Overrides {
     pub(crate) environment: Vec<(String, String)>,
 }
 
-struct Draining<'a> {
+struct Working {
     daemon: Daemon,
     id: u32,
-    ground: &'a Ground,
-    name: String,
+    /// Of a drain: the end of the last commit.
     end_lsn: f64,
 }
 
 impl Headwater {
-    /// Those who drain backlogs: both modes, and exactly once with the topic of transactions.
-    pub(crate) fn draining(socket: Socket, overrides: &Overrides) -> Vec<Self> {
-        let one = |delivery, transaction_topic| Self {
+    /// Both modes.
+    pub(crate) fn modes(socket: Socket, overrides: &Overrides) -> [Self; 2] {
+        ["exactly_once", "at_least_once"].map(|delivery| Self {
             socket,
             delivery,
-            transaction_topic,
+            transaction_topic: false,
             overrides: overrides.clone(),
-        };
-        vec![one("exactly_once", false), one("at_least_once", false), one("exactly_once", true)]
+        })
     }
 
-    /// Those whose latency is measured.
-    pub(crate) fn live(socket: Socket, overrides: &Overrides) -> Vec<Self> {
-        Self::draining(socket, overrides).into_iter().filter(|one| !one.transaction_topic).collect()
+    /// Exactly once with the topic of transactions.
+    pub(crate) fn with_transaction_topic(socket: Socket, overrides: &Overrides) -> Self {
+        let [exactly_once, _] = Self::modes(socket, overrides);
+        Self { transaction_topic: true, ..exactly_once }
     }
 
-    /// Its line in the table.
-    pub(crate) fn name(&self) -> String {
-        let mode = self.delivery.replace('_', " ");
-        let topic = if self.transaction_topic { ", BEGIN/END topic" } else { "" };
-        format!("headwater, {mode}{topic}{}", self.socket.suffix())
-    }
-
-    /// Ready to start on a slot; `name` prefixes its topics.
-    pub(crate) fn builder(&self, ground: &Ground, database: &str, slot: &str, name: &str) -> Builder {
-        let mut builder = Builder::new(name)
+    fn builder(&self, ground: &Ground, job: &Job<'_>) -> Builder {
+        let mut builder = Builder::new(job.prefix)
             .set("source.host", ground.host(self.socket))
             .set("source.port", i64::from(ground.postgres.port()))
             .set("source.user", "postgres")
-            .set("source.database", database)
-            .set("source.slot", slot)
+            .set("source.database", job.database)
+            .set("source.slot", job.slot)
             .set("source.publication", PUBLICATION)
             .set("source.tables", vec!["public.*"])
             .set("kafka.delivery", self.delivery)
@@ -98,7 +88,9 @@ impl Headwater {
 
 impl Contender for Headwater {
     fn name(&self) -> String {
-        self.name()
+        let mode = self.delivery.replace('_', " ");
+        let topic = if self.transaction_topic { ", BEGIN/END topic" } else { "" };
+        format!("headwater, {mode}{topic}{}", self.socket.suffix())
     }
 
     fn settings(&self) -> String {
@@ -111,21 +103,15 @@ impl Contender for Headwater {
         self.transaction_topic
     }
 
-    fn start<'a>(
-        &self,
-        ground: &'a Ground,
-        backlog: &'a Backlog,
-        slot: &str,
-    ) -> Result<Box<dyn Running + 'a>> {
-        let name = unique("bench");
-        let mut daemon = self.builder(ground, backlog.db.name(), slot, &name).spawn();
+    fn start<'a>(&self, ground: &'a Ground, job: &Job<'a>) -> Result<Box<dyn Running + 'a>> {
+        let mut daemon = self.builder(ground, job).spawn();
         #[allow(clippy::cast_precision_loss, reason = "the metric is a floating-point number as well")]
-        let end_lsn = backlog.truth.end_lsn.0 as f64;
-        Ok(Box::new(Draining { id: daemon.id(), daemon, ground, name, end_lsn }))
+        let end_lsn = job.backlog.map_or(f64::INFINITY, |truth| truth.end_lsn.0 as f64);
+        Ok(Box::new(Working { id: daemon.id(), daemon, end_lsn }))
     }
 }
 
-impl Running for Draining<'_> {
+impl Running for Working {
     fn id(&self) -> u32 {
         self.id
     }
@@ -151,11 +137,6 @@ impl Running for Draining<'_> {
         if !status.success() {
             return Err(anyhow!("headwater ended with {status}:\n{}", self.daemon.log()));
         }
-        let found = topics::count(&self.ground.kafka, &format!("{}.", self.name))?;
-        let transactions = found.get(&format!("{}.transaction", self.name)).copied().unwrap_or(0);
-        counted.transaction_records = Some(transactions);
-        counted.change_records = Some(found.values().sum::<u64>() - transactions);
-        topics::delete(&self.ground.kafka, found.keys());
         Ok(())
     }
 }

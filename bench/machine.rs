@@ -5,14 +5,14 @@ use std::fs;
 use std::process::Command;
 
 use anyhow::Result;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ground;
 use crate::programs;
 use crate::support::server_home;
 
 /// The machine and what runs on it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Machine {
     pub(crate) processor: String,
     pub(crate) cores: usize,
@@ -24,6 +24,7 @@ pub(crate) struct Machine {
     pub(crate) postgres_settings: String,
     pub(crate) pg_recvlogical: String,
     pub(crate) kafka: String,
+    pub(crate) debezium: String,
     pub(crate) kafka_jvm: String,
     pub(crate) java: String,
 }
@@ -46,7 +47,8 @@ impl Machine {
             ),
             postgres_settings: format!("fsync = off, {settings}"),
             pg_recvlogical: programs::version("pg_recvlogical")?,
-            kafka: server_home(&["kafka"]).file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            kafka: home_name("kafka"),
+            debezium: format!("{} on Kafka Connect of the same version as Kafka", home_name("debezium")),
             kafka_jvm: ground::KAFKA_JVM.join(" "),
             java: said(Command::new("java").arg("-version")),
         })
@@ -62,12 +64,18 @@ impl fmt::Display for Machine {
         )?;
         writeln!(f, "{}", self.headwater)?;
         writeln!(f, "{} ({})", self.postgres, self.postgres_settings)?;
-        write!(f, "{}; {} ({}), {}", self.pg_recvlogical, self.kafka, self.kafka_jvm, self.java)
+        writeln!(f, "{}; {} ({}), {}", self.pg_recvlogical, self.kafka, self.kafka_jvm, self.java)?;
+        write!(f, "{}", self.debezium)
     }
 }
 
 fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
+}
+
+/// Name and version of a server.
+fn home_name(server: &str) -> String {
+    server_home(&[server]).file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The rest of the first line that begins with `key`.

@@ -9,7 +9,9 @@ mod arguments;
 mod backlog;
 mod contender;
 mod cost;
+mod debezium;
 mod drain;
+mod ends;
 mod equality;
 mod ground;
 mod headwater;
@@ -21,6 +23,7 @@ mod report;
 mod rows;
 mod topics;
 mod workload;
+mod writer;
 
 #[path = "../tests/support/mod.rs"]
 #[allow(
@@ -37,6 +40,7 @@ use clap::Parser as _;
 use arguments::Arguments;
 use backlog::Backlog;
 use ground::Ground;
+use latency::Latency;
 use machine::Machine;
 use report::Report;
 use workload::Workload;
@@ -50,7 +54,7 @@ fn main() -> Result<()> {
     for workload in arguments.workloads() {
         match workload {
             Workload::Latency { per_second } => {
-                report.latencies.extend(latency::measure(&ground, &arguments, per_second)?);
+                report.latencies.extend(latency_rounds(&ground, &arguments, per_second)?);
             }
             Workload::Backlog(kind) => report.drains.extend(backlog_rounds(&ground, &arguments, kind)?),
         }
@@ -60,30 +64,43 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// All live contenders at one rate, one after the other, as often as there are rounds.
+fn latency_rounds(ground: &Ground, arguments: &Arguments, per_second: u32) -> Result<Vec<Latency>> {
+    let contenders = arguments.live_contenders();
+    let mut measured = Vec::new();
+    for (round, index) in turns(arguments.rounds(), contenders.len()) {
+        let one = latency::measure(ground, &*contenders[index], round + 1, arguments.stream(per_second))?;
+        println!("L1 {per_second}/s: round {}: {one}", round + 1);
+        measured.push(one);
+    }
+    Ok(measured)
+}
+
 /// All contenders, one after the other, as often as there are rounds.
 fn backlog_rounds(
     ground: &Ground,
     arguments: &Arguments,
     kind: workload::Kind,
 ) -> Result<Vec<drain::Measured>> {
-    let contenders = arguments.contenders();
+    let contenders = arguments.contenders(kind);
     let backlog = Backlog::prepare(ground, kind, arguments, contenders.len())?;
     println!("{kind}: {}", backlog.truth);
     let mut measured = Vec::new();
     if let Some(contender) = contenders.first() {
         // A Java machine that has just started compiles while it serves.
-        let drain = drain::drain(ground, &backlog, &**contender, &backlog.warm_up_slot())?;
+        let drain = drain::drain(ground, &backlog, &**contender, 0, &backlog.warm_up_slot())?;
         println!("  not counted, to warm the broker up: {drain}");
     }
-    for round in 0..arguments.rounds() {
-        for turn in 0..contenders.len() {
-            // Whoever comes first in a round comes last in the next.
-            let index = (turn + round) % contenders.len();
-            let slot = backlog.slot(round, index);
-            let drain = drain::drain(ground, &backlog, &*contenders[index], &slot)?;
-            println!("  round {}: {drain}", round + 1);
-            measured.push(drain);
-        }
+    for (round, index) in turns(arguments.rounds(), contenders.len()) {
+        let slot = backlog.slot(round, index);
+        let drain = drain::drain(ground, &backlog, &*contenders[index], round + 1, &slot)?;
+        println!("  round {}: {drain}", round + 1);
+        measured.push(drain);
     }
     Ok(measured)
+}
+
+/// Round and contender, turn by turn: whoever comes first in a round comes last in the next.
+fn turns(rounds: usize, contenders: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..rounds).flat_map(move |round| (0..contenders).map(move |turn| (round, (turn + round) % contenders)))
 }

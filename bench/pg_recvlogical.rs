@@ -1,10 +1,10 @@
 //! PostgreSQL's own reader, writing to /dev/null: what a slot gives when nothing is made of it.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::arguments::Socket;
-use crate::backlog::{Backlog, PUBLICATION};
-use crate::contender::{Contender, Running};
+use crate::backlog::PUBLICATION;
+use crate::contender::{Contender, Job, Running};
 use crate::equality::Counted;
 use crate::ground::Ground;
 use crate::programs;
@@ -26,15 +26,11 @@ impl Contender for PgRecvlogical {
         "proto_version=4, streaming=on".to_owned()
     }
 
-    fn start<'a>(
-        &self,
-        ground: &'a Ground,
-        backlog: &'a Backlog,
-        slot: &str,
-    ) -> Result<Box<dyn Running + 'a>> {
+    fn start<'a>(&self, ground: &'a Ground, job: &Job<'a>) -> Result<Box<dyn Running + 'a>> {
+        let end = job.backlog.context("pg_recvlogical drains backlogs only")?.end_lsn;
         let mut command = programs::client(ground, "pg_recvlogical", self.socket)?;
-        command.args(["--start", "--no-loop", "--file", "/dev/null", "--dbname", backlog.db.name()]);
-        command.args(["--slot", slot, "--endpos", &backlog.truth.end_lsn.to_string()]);
+        command.args(["--start", "--no-loop", "--file", "/dev/null", "--dbname", job.database]);
+        command.args(["--slot", job.slot, "--endpos", &end.to_string()]);
         command.args(["--option", "proto_version=4", "--option", "streaming=on"]);
         command.args(["--option", &format!("publication_names={PUBLICATION}")]);
         let log = ground.postgres.socket_directory().join("pg_recvlogical.log");

@@ -40,7 +40,7 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut workloads: Vec<&str> = self.drains.iter().map(|one| one.workload).collect();
+        let mut workloads: Vec<&str> = self.drains.iter().map(|one| one.workload.as_str()).collect();
         workloads.dedup();
         for workload in workloads {
             let drains: Vec<&Measured> = self.drains.iter().filter(|one| one.workload == workload).collect();
@@ -109,10 +109,9 @@ fn latency_table(latencies: &[Latency]) -> String {
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     for one in latencies {
         let mut row = vec![one.contender.clone(), thousands(u64::from(one.per_second))];
+        let seen = one.seen;
         row.extend(
-            [one.p50_ms, one.p90_ms, one.p99_ms, one.p999_ms, one.max_ms]
-                .iter()
-                .map(|millis| format!("{millis:.1}")),
+            [seen.p50, seen.p90, seen.p99, seen.p999, seen.max].iter().map(|millis| format!("{millis:.1}")),
         );
         row.push(format!("{:.2}", one.process.cpu_seconds()));
         row.push(format!("{:.1}", mebibytes(one.process.peak_rss_bytes)));

@@ -9,10 +9,11 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::equality::Counted;
 use crate::support::{Kafka, wait_until};
 
 /// Committed records by topic, for all topics whose names begin with `prefix`. Nobody may write to them any more.
-pub(crate) fn count(kafka: &Kafka, prefix: &str) -> Result<BTreeMap<String, u64>> {
+fn count(kafka: &Kafka, prefix: &str) -> Result<BTreeMap<String, u64>> {
     let (committed, all) = (reader(kafka, "read_committed")?, reader(kafka, "read_uncommitted")?);
     let mut counts = BTreeMap::new();
     let mut list = TopicPartitionList::new();
@@ -33,9 +34,17 @@ pub(crate) fn count(kafka: &Kafka, prefix: &str) -> Result<BTreeMap<String, u64>
     Ok(counts)
 }
 
-/// Makes room for the next contender.
-pub(crate) fn delete<'a>(kafka: &Kafka, topics: impl Iterator<Item = &'a String>) {
-    kafka.delete_topics(&topics.map(String::as_str).collect::<Vec<_>>());
+/// Counts what a contender has written under `prefix`, and makes room for the next one.
+pub(crate) fn count_and_delete(kafka: &Kafka, prefix: &str, counted: &mut Counted) -> Result<()> {
+    let found = count(kafka, &format!("{prefix}."))?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let transactions = found.get(&format!("{prefix}.transaction")).copied().unwrap_or(0);
+    counted.transaction_records = Some(transactions);
+    counted.change_records = Some(found.values().sum::<u64>() - transactions);
+    kafka.delete_topics(&found.keys().map(String::as_str).collect::<Vec<_>>());
+    Ok(())
 }
 
 /// Every partition says once that it ended.

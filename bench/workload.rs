@@ -1,5 +1,5 @@
-//! What is written into the database before anybody reads: the workloads W1, W2 and W5. Sizes are those of
-//! docs/benchmarks.md, or a tenth.
+//! What is written into the database before anybody reads: the workloads W1, W2, W4, W5 and W6. Sizes are
+//! those of docs/benchmarks.md, or a tenth or less.
 
 use std::fmt;
 
@@ -25,8 +25,18 @@ pub(crate) enum Kind {
     Pgbench,
     /// W2: one INSERT of many rows of ten columns.
     OneInsert,
+    /// W4: updates of rows with values in TOAST, with the whole old row in the log.
+    Toasted,
     /// W5: transactions of four inserts each, spread over 500 tables.
     ManyTables,
+    /// W6: W2's INSERT, ten times as long.
+    HugeInsert,
+}
+
+/// How much of a workload is written: one part of this many.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    pub(crate) divisor: u32,
 }
 
 impl Kind {
@@ -35,8 +45,15 @@ impl Kind {
         match self {
             Self::Pgbench => "W1",
             Self::OneInsert => "W2",
+            Self::Toasted => "W4",
             Self::ManyTables => "W5",
+            Self::HugeInsert => "W6",
         }
+    }
+
+    /// For a look instead of a measurement.
+    pub(crate) const fn quick_divisor(self) -> u32 {
+        if matches!(self, Self::HugeInsert) { 40 } else { 10 }
     }
 
     /// Tables, and rows that nobody captures.
@@ -47,8 +64,17 @@ impl Kind {
                 init.args(["--initialize", "--quiet", "--scale", PGBENCH_SCALE]);
                 programs::run(init)
             }
-            Self::OneInsert => {
+            Self::OneInsert | Self::HugeInsert => {
                 db.exec(WIDE_TABLE);
+                Ok(())
+            }
+            Self::Toasted => {
+                db.exec(DOCUMENTS_TABLE);
+                db.exec(&format!(
+                    "insert into documents select g, 0, 'document ' || g, {}, {} from generate_series(1, {DOCUMENTS}) g",
+                    long_text("g"),
+                    long_text("-g")
+                ));
                 Ok(())
             }
             Self::ManyTables => {
@@ -63,19 +89,37 @@ impl Kind {
     }
 
     /// The changes.
-    pub(crate) fn write(self, ground: &Ground, db: &Db, quick: bool) -> Result<()> {
-        let tenth = if quick { 10 } else { 1 };
+    pub(crate) fn write(self, ground: &Ground, db: &Db, Size { divisor }: Size) -> Result<()> {
         match self {
             Self::Pgbench => {
                 let mut load = programs::pgbench(ground, db)?;
-                let each = PGBENCH_TRANSACTIONS / tenth / PGBENCH_CLIENTS;
+                let each = PGBENCH_TRANSACTIONS / divisor / PGBENCH_CLIENTS;
                 load.args(["--no-vacuum", "--protocol", "prepared", "--random-seed", "1"]);
                 load.args(["--client", &PGBENCH_CLIENTS.to_string(), "--jobs", &PGBENCH_CLIENTS.to_string()]);
                 load.args(["--transactions", &each.to_string()]);
                 programs::run(load)
             }
             Self::OneInsert => {
-                db.exec(&format!("{WIDE_ROWS} from generate_series(1, {}) g", ROWS / tenth));
+                db.exec(&format!("{WIDE_ROWS} from generate_series(1, {}) g", ROWS / divisor));
+                Ok(())
+            }
+            Self::HugeInsert => {
+                db.exec(&format!("{WIDE_ROWS} from generate_series(1, {}) g", HUGE_ROWS / divisor));
+                Ok(())
+            }
+            Self::Toasted => {
+                // Five rows a transaction; every fourth transaction writes new bodies, the others leave them in TOAST.
+                db.exec(&format!(
+                    "do $$ declare first int; begin for i in 1..{} loop
+                     first := (i * 5) % {DOCUMENTS} + 1;
+                     if i % 4 = 0 then update documents set version = version + 1, body = {}
+                         where id between first and first + 4;
+                     else update documents set version = version + 1, title = 'document ' || i
+                         where id between first and first + 4;
+                     end if; commit; end loop; end $$",
+                    TOASTED_TRANSACTIONS / divisor,
+                    long_text("id + i"),
+                ));
                 Ok(())
             }
             Self::ManyTables => {
@@ -83,7 +127,7 @@ impl Kind {
                     "do $$ begin for i in 1..{} loop for j in 0..3 loop
                      execute format('insert into t_%s values ($1, $2, $3, now())', (i * 7919 + j * 131) % {TABLES})
                      using i * 4 + j, i % 1000, 'note ' || i; end loop; commit; end loop; end $$",
-                    MANY_TABLES_TRANSACTIONS / tenth
+                    MANY_TABLES_TRANSACTIONS / divisor
                 ));
                 Ok(())
             }
@@ -97,12 +141,23 @@ impl fmt::Display for Kind {
     }
 }
 
+/// An expression of 2,560 characters that do not compress, more than a row keeps in its page.
+fn long_text(seed: &str) -> String {
+    format!("(select string_agg(md5(n::text || '/' || ({seed})::text), '') from generate_series(1, 80) n)")
+}
+
 const PGBENCH_SCALE: &str = "10";
 const PGBENCH_TRANSACTIONS: u32 = 200_000;
 const PGBENCH_CLIENTS: u32 = 2;
 const ROWS: u32 = 1_000_000;
+const HUGE_ROWS: u32 = 10_000_000;
+const DOCUMENTS: u32 = 10_000;
+const TOASTED_TRANSACTIONS: u32 = 20_000;
 const TABLES: u32 = 500;
 const MANY_TABLES_TRANSACTIONS: u32 = 200_000;
+const DOCUMENTS_TABLE: &str = "create table documents (id bigint primary key, version int not null, title text,
+    body text, attachment text);
+    alter table documents replica identity full, alter body set storage external, alter attachment set storage external";
 const WIDE_TABLE: &str =
     "create table wide (id bigint primary key, customer int, quantity smallint, price numeric(12,2),
     placed timestamptz, shipped date, status text, note text, paid boolean, weight double precision)";
