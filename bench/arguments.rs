@@ -33,6 +33,15 @@ pub(crate) struct Arguments {
     /// Writes everything that was measured
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// Shows a report that --json wrote instead of measuring; several are joined
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Vec<PathBuf>,
+    /// Writes plots of rate, CPU time, memory and latency as SVG
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) plots: Option<PathBuf>,
+    /// Puts the report into docs/benchmarks.md and README.md, with its plots
+    #[arg(long)]
+    pub(crate) write_docs: bool,
     /// Another value for a key of Headwater's configuration; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,

@@ -13,7 +13,7 @@ use crate::contender::{Contender, Job};
 use crate::cost::{Cost, Watched, machine_cpu_seconds};
 use crate::equality::Counted;
 use crate::ground::Ground;
-use crate::rows::thousands;
+use crate::rows::whole;
 use crate::support::{DEADLINE, Db, unique, wait_for, wait_until};
 use crate::topics;
 
@@ -109,14 +109,13 @@ impl Measured {
 }
 
 impl fmt::Display for Measured {
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive rate, for people")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "{}: {} changes/s in {:.2} s (start {:.2} s); CPU s: {:.2} after {:.2} to start, walsender {:.2} user + {:.2} system, broker {:.2}, \
              others {:.2}; peak {:.1} MiB",
             self.contender,
-            thousands(self.changes_per_second as u64),
+            whole(self.changes_per_second),
             self.seconds,
             self.start_seconds,
             self.process.cpu_seconds() - self.start_cpu_seconds,

@@ -24,7 +24,8 @@ impl Ends {
         Ok(Self { reader, prefix, partitions, listed: None })
     }
 
-    /// Records so far. Topics that are new are noticed within [`BETWEEN_LISTS`].
+    /// Records so far, as far as the broker tells: while topics are being made it may know nothing of them for a moment.
+    /// Topics that are new are noticed within [`BETWEEN_LISTS`].
     pub(crate) fn records(&mut self) -> Result<u64> {
         if self.listed.is_none_or(|listed| listed.elapsed() > BETWEEN_LISTS) {
             self.list()?;
@@ -32,14 +33,15 @@ impl Ends {
         if self.partitions.count() == 0 {
             return Ok(0);
         }
-        let ends =
-            self.reader.offsets_for_times(self.partitions.clone(), DEADLINE).context("ask for ends")?;
-        let end = |element: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| match element.offset()
-        {
-            Offset::Offset(end) => u64::try_from(end).unwrap_or(0),
-            _ => 0,
+        let Ok(ends) = self.reader.offsets_for_times(self.partitions.clone(), DEADLINE) else {
+            self.listed = None;
+            return Ok(0);
         };
-        Ok(ends.elements().iter().map(end).sum())
+        let ends = ends.elements();
+        Ok(ends
+            .iter()
+            .map(|end| end.offset().to_raw().and_then(|end| u64::try_from(end).ok()).unwrap_or(0))
+            .sum())
     }
 
     fn list(&mut self) -> Result<()> {

@@ -7,20 +7,24 @@
 
 mod arguments;
 mod backlog;
+mod chart;
 mod contender;
 mod cost;
 mod debezium;
+mod documents;
 mod drain;
 mod ends;
 mod equality;
 mod ground;
 mod headwater;
 mod latency;
+mod losses;
 mod machine;
 mod pg_recvlogical;
 mod programs;
 mod report;
 mod rows;
+mod summary;
 mod topics;
 mod workload;
 mod writer;
@@ -47,21 +51,34 @@ use workload::Workload;
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    let report =
+        if arguments.report.is_empty() { run(&arguments)? } else { Report::load(&arguments.report)? };
+    println!("{report}");
+    if let Some(directory) = &arguments.plots {
+        documents::plots(&report, directory)?;
+    }
+    if arguments.write_docs {
+        documents::write(&report)?;
+    }
+    Ok(())
+}
+
+/// All workloads; the report is saved after each, so that what was measured is not lost.
+fn run(arguments: &Arguments) -> Result<Report> {
     let machine = Machine::look()?;
     println!("{machine}\n");
     let ground = Ground::start();
-    let mut report = Report::new(machine, &arguments);
+    let mut report = Report::new(machine, arguments);
     for workload in arguments.workloads() {
         match workload {
             Workload::Latency { per_second } => {
-                report.latencies.extend(latency_rounds(&ground, &arguments, per_second)?);
+                report.latencies.extend(latency_rounds(&ground, arguments, per_second)?);
             }
-            Workload::Backlog(kind) => report.drains.extend(backlog_rounds(&ground, &arguments, kind)?),
+            Workload::Backlog(kind) => report.drains.extend(backlog_rounds(&ground, arguments, kind)?),
         }
         report.save(arguments.json.as_deref())?;
     }
-    println!("{report}");
-    Ok(())
+    Ok(report)
 }
 
 /// All live contenders at one rate, one after the other, as often as there are rounds.

@@ -1,25 +1,29 @@
-//! The table on standard output and the JSON file: medians over the rounds with their spread, and every round.
+//! The tables on standard output and the JSON file: medians over the rounds with their spread, and every round.
 
 use std::fmt;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::arguments::Arguments;
 use crate::cost::Cost;
 use crate::drain::{Measured, mebibytes};
 use crate::latency::Latency;
+use crate::losses;
 use crate::machine::Machine;
-use crate::rows::{table, thousands};
+use crate::rows::{table, thousands, whole};
+use crate::summary::{self, Drains, Latencies};
 
 /// Everything that was measured.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Report {
-    machine: Machine,
-    quick: bool,
-    rounds: usize,
+    pub(crate) machine: Machine,
+    /// The arguments of `scripts/bench`.
+    pub(crate) command: String,
+    pub(crate) quick: bool,
+    pub(crate) rounds: usize,
     pub(crate) drains: Vec<Measured>,
     pub(crate) latencies: Vec<Latency>,
 }
@@ -27,7 +31,33 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn new(machine: Machine, arguments: &Arguments) -> Self {
         let (quick, rounds) = (arguments.quick, arguments.rounds());
-        Self { machine, quick, rounds, drains: Vec::new(), latencies: Vec::new() }
+        Self {
+            machine,
+            command: command(std::env::args().skip(1)),
+            quick,
+            rounds,
+            drains: Vec::new(),
+            latencies: Vec::new(),
+        }
+    }
+
+    /// Of earlier runs on one machine, joined; the first says which machine.
+    pub(crate) fn load(files: &[PathBuf]) -> Result<Self> {
+        let read = |file: &PathBuf| -> Result<Self> {
+            let text = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
+            serde_json::from_str(&text).with_context(|| format!("understand {}", file.display()))
+        };
+        let mut all = files.iter().map(read);
+        let mut joined = all.next().context("a report to load")??;
+        for other in all {
+            let other = other?;
+            joined.command = format!("{}; {}", joined.command, other.command);
+            joined.quick |= other.quick;
+            joined.rounds = joined.rounds.min(other.rounds);
+            joined.drains.extend(other.drains);
+            joined.latencies.extend(other.latencies);
+        }
+        Ok(joined)
     }
 
     /// Writes the JSON file, if one is wanted.
@@ -36,32 +66,60 @@ impl Report {
         fs::write(file, serde_json::to_string_pretty(self)?)
             .with_context(|| format!("write {}", file.display()))
     }
+
+    /// Contender and settings, every pair once.
+    fn settings(&self) -> Vec<(&str, &str)> {
+        let drains = self.drains.iter().map(|one| (one.contender.as_str(), one.settings.as_str()));
+        let latencies = self.latencies.iter().map(|one| (one.contender.as_str(), one.settings.as_str()));
+        let mut all: Vec<_> = drains.chain(latencies).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut workloads: Vec<&str> = self.drains.iter().map(|one| one.workload.as_str()).collect();
-        workloads.dedup();
-        for workload in workloads {
-            let drains: Vec<&Measured> = self.drains.iter().filter(|one| one.workload == workload).collect();
-            let changes = drains.first().map_or(0, |one| one.changes);
-            writeln!(f, "\n{workload}: {} changes, medians of {} rounds\n", thousands(changes), self.rounds)?;
+        for workload in summary::workloads(&self.drains) {
+            let drains = summary::of_workload(&self.drains, workload);
+            let first = drains.first().and_then(|line| line.rounds.first());
+            let changes = thousands(first.map_or(0, |one| one.changes));
+            let transactions = thousands(first.map_or(0, |one| one.counted.decoded_transactions));
+            let rounds = counted(drains.iter().map(|line| line.rounds.len()).min().unwrap_or(0));
+            writeln!(f, "\n{workload}: {changes} changes, transactions: {transactions}; {rounds}\n")?;
             f.write_str(&drain_table(&drains))?;
         }
-        if !self.latencies.is_empty() {
-            writeln!(f, "\nL1: from the insert to an independent consumer, ms\n")?;
-            f.write_str(&latency_table(&self.latencies))?;
+        for per_second in summary::rates(&self.latencies) {
+            let lines = summary::at_rate(&self.latencies, per_second);
+            let rows: usize = lines.first().map_or(0, |line| line.rounds.iter().map(|one| one.rows).sum());
+            let rounds = counted(lines.iter().map(|line| line.rounds.len()).min().unwrap_or(0));
+            let (rate, rows) = (thousands(u64::from(per_second)), thousands(rows as u64));
+            writeln!(
+                f,
+                "\nL1 at {rate} transactions/s: ms from the insert to an independent consumer; {rows} rows each; {rounds}\n"
+            )?;
+            f.write_str(&latency_table(&lines))?;
         }
-        Ok(())
+        writeln!(f, "\nWhere Headwater, exactly once, is not the best:\n")?;
+        let losses = losses::losses(self);
+        for loss in &losses {
+            writeln!(f, "- {loss}")?;
+        }
+        if losses.is_empty() {
+            writeln!(f, "- nowhere in this run")?;
+        }
+        writeln!(f, "\nSettings:\n")?;
+        self.settings().iter().try_for_each(|(contender, settings)| writeln!(f, "- {contender}: {settings}"))
     }
 }
 
-fn drain_table(drains: &[&Measured]) -> String {
+fn drain_table(lines: &[Drains<'_>]) -> String {
     let head = [
         "contender",
         "changes/s",
         "lowest–highest",
         "of pg_recvlogical",
+        "of Debezium",
         "CPU µs/change",
         "CPU s",
         "walsender s",
@@ -70,69 +128,81 @@ fn drain_table(drains: &[&Measured]) -> String {
         "start s",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    let mut names: Vec<&str> = Vec::new();
-    for one in drains {
-        if !names.contains(&one.contender.as_str()) {
-            names.push(&one.contender);
-        }
-    }
-    let of = |name: &str| -> Vec<&Measured> {
-        drains.iter().filter(|one| one.contender == name).copied().collect()
-    };
-    let rate = |rounds: &[&Measured]| median(rounds.iter().map(|one| one.changes_per_second));
-    let reference = names.iter().find(|name| name.starts_with("pg_recvlogical")).map(|name| rate(&of(name)));
-    for name in names {
-        let rounds = of(name);
-        let over = |what: fn(&Measured) -> f64| median(rounds.iter().map(|one| what(one)));
-        let cpu = |cost: fn(&Measured) -> Cost| median(rounds.iter().map(|one| cost(one).cpu_seconds()));
-        let rates: Vec<f64> = rounds.iter().map(|one| one.changes_per_second).collect();
-        let lowest = rates.iter().copied().fold(f64::INFINITY, f64::min);
-        let highest = rates.iter().copied().fold(0.0, f64::max);
+    for line in lines {
+        let rate = line.rate();
+        let of = |kind: &str| {
+            let other = summary::counterpart(lines, line.contender, kind);
+            other.map_or_else(String::new, |other| format!("{:.2}", rate.median / other.rate().median))
+        };
+        let cpu = |cost: fn(&Measured) -> Cost| line.over(|one| cost(one).cpu_seconds()).median;
         rows.push(vec![
-            name.to_owned(),
-            whole(rate(&rounds)),
-            format!("{}–{}", whole(lowest), whole(highest)),
-            reference.map_or_else(String::new, |reference| format!("{:.2}", rate(&rounds) / reference)),
-            format!("{:.2}", over(Measured::micros_per_change)),
+            line.contender.to_owned(),
+            whole(rate.median),
+            format!("{}–{}", whole(rate.lowest), whole(rate.highest)),
+            of("pg_recvlogical"),
+            of("debezium"),
+            format!("{:.2}", line.over(Measured::micros_per_change).median),
             format!("{:.2}", cpu(|one| one.process)),
             format!("{:.2}", cpu(|one| one.walsender)),
             format!("{:.2}", cpu(|one| one.broker)),
-            format!("{:.1}", over(|one| mebibytes(one.process.peak_rss_bytes))),
-            format!("{:.2}", over(|one| one.start_seconds)),
+            format!("{:.1}", line.over(|one| mebibytes(one.process.peak_rss_bytes)).median),
+            format!("{:.2}", line.over(|one| one.start_seconds).median),
         ]);
     }
     table(&rows)
 }
 
-fn latency_table(latencies: &[Latency]) -> String {
-    let head = ["contender", "transactions/s", "p50", "p90", "p99", "p99.9", "max", "CPU s", "peak MiB"];
+fn latency_table(lines: &[Latencies<'_>]) -> String {
+    let head = [
+        "contender",
+        "p50",
+        "p90",
+        "p99",
+        "p99 lowest–highest",
+        "p99.9",
+        "max",
+        "writer's p50",
+        "writer's p99",
+        "CPU s",
+        "broker s",
+        "peak MiB",
+    ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for one in latencies {
-        let mut row = vec![one.contender.clone(), thousands(u64::from(one.per_second))];
-        let seen = one.seen;
-        row.extend(
-            [seen.p50, seen.p90, seen.p99, seen.p999, seen.max].iter().map(|millis| format!("{millis:.1}")),
-        );
-        row.push(format!("{:.2}", one.process.cpu_seconds()));
-        row.push(format!("{:.1}", mebibytes(one.process.peak_rss_bytes)));
-        rows.push(row);
+    for line in lines {
+        let millis = |what: fn(&Latency) -> f64| format!("{:.1}", line.over(what).median);
+        let p99 = line.over(|one| one.seen.p99);
+        rows.push(vec![
+            line.contender.to_owned(),
+            millis(|one| one.seen.p50),
+            millis(|one| one.seen.p90),
+            millis(|one| one.seen.p99),
+            format!("{:.1}–{:.1}", p99.lowest, p99.highest),
+            millis(|one| one.seen.p999),
+            millis(|one| one.seen.max),
+            millis(|one| one.committed.p50),
+            millis(|one| one.committed.p99),
+            format!("{:.2}", line.over(|one| one.process.cpu_seconds()).median),
+            format!("{:.2}", line.over(|one| one.broker.cpu_seconds()).median),
+            format!("{:.1}", line.over(|one| mebibytes(one.process.peak_rss_bytes)).median),
+        ]);
     }
     table(&rows)
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive rate, for people")]
-fn whole(number: f64) -> String {
-    thousands(number.round() as u64)
+/// The arguments without those that only say where to write.
+fn command(mut arguments: impl Iterator<Item = String>) -> String {
+    let mut kept = Vec::new();
+    while let Some(word) = arguments.next() {
+        match word.as_str() {
+            "--json" | "--plots" => drop(arguments.next()),
+            "--bench" | "--write-docs" => {}
+            word if word.starts_with("--json=") || word.starts_with("--plots=") => {}
+            _ => kept.push(word),
+        }
+    }
+    kept.join(" ")
 }
 
-/// The middle value, or the mean of the two in the middle.
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => f64::NAN,
-        count if count % 2 == 1 => values[middle],
-        _ => f64::midpoint(values[middle - 1], values[middle]),
-    }
+fn counted(rounds: usize) -> String {
+    if rounds == 1 { "1 round".to_owned() } else { format!("medians of {rounds} rounds") }
 }

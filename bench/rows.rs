@@ -13,6 +13,12 @@ pub(crate) fn thousands(number: u64) -> String {
     text
 }
 
+/// 1234567.8 as 1,234,568.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive figure, for people")]
+pub(crate) fn whole(number: f64) -> String {
+    thousands(number.round() as u64)
+}
+
 /// A Markdown table whose columns are also straight in a terminal; the first row is the head.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);

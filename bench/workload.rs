@@ -53,7 +53,11 @@ impl Kind {
 
     /// For a look instead of a measurement.
     pub(crate) const fn quick_divisor(self) -> u32 {
-        if matches!(self, Self::HugeInsert) { 40 } else { 10 }
+        match self {
+            Self::Pgbench | Self::OneInsert | Self::Toasted => 10,
+            Self::ManyTables => 20,
+            Self::HugeInsert => 40,
+        }
     }
 
     /// Tables, and rows that nobody captures.

@@ -1,0 +1,62 @@
+//! The cases that Headwater loses: found in the report, so that none is left out when figures are new.
+
+use crate::drain::{Measured, mebibytes};
+use crate::report::Report;
+use crate::rows::{thousands, whole};
+use crate::summary;
+
+/// A line for every figure in which another contender is better than Headwater, exactly once over TCP.
+pub(crate) fn losses(report: &Report) -> Vec<String> {
+    let mut all = Vec::new();
+    for workload in summary::workloads(&report.drains) {
+        let lines = summary::of_workload(&report.drains, workload);
+        let Some(ours) = lines.iter().find(|line| line.contender == OURS) else { continue };
+        for other in lines.iter().filter(|line| is_rival(line.contender)) {
+            let name = other.contender;
+            let (our_rate, rate) = (ours.rate().median, other.rate().median);
+            if rate > our_rate {
+                let share = our_rate / rate;
+                let (our_rate, rate) = (whole(our_rate), whole(rate));
+                all.push(format!("{workload}, rate: {our_rate} changes/s, {name} {rate} ({share:.2} of it)"));
+            }
+            for Figure { name: what, of, unit } in FIGURES {
+                let (our, their) = (ours.over(of).median, other.over(of).median);
+                if their < our {
+                    all.push(format!("{workload}, {what}: {our:.2} {unit}, {name} {their:.2} {unit}"));
+                }
+            }
+        }
+    }
+    for per_second in summary::rates(&report.latencies) {
+        let lines = summary::at_rate(&report.latencies, per_second);
+        let Some(ours) = lines.iter().find(|line| line.contender == OURS) else { continue };
+        for other in lines.iter().filter(|line| is_rival(line.contender)) {
+            for (what, of) in summary::PERCENTILES {
+                let (our, their) = (ours.over(of).median, other.over(of).median);
+                if their < our {
+                    let (rate, name) = (thousands(u64::from(per_second)), other.contender);
+                    all.push(format!("L1 at {rate}/s, {what}: {our:.1} ms, {name} {their:.1} ms"));
+                }
+            }
+        }
+    }
+    all
+}
+
+/// Somebody else over TCP; what Unix sockets do for `pg_recvlogical` they do for Headwater as well.
+fn is_rival(contender: &str) -> bool {
+    !contender.starts_with("headwater") && !contender.contains("Unix socket")
+}
+
+struct Figure {
+    name: &'static str,
+    of: fn(&Measured) -> f64,
+    unit: &'static str,
+}
+
+const OURS: &str = "headwater, exactly once";
+const FIGURES: [Figure; 3] = [
+    Figure { name: "CPU per change", of: Measured::micros_per_change, unit: "µs" },
+    Figure { name: "peak memory", of: |one| mebibytes(one.process.peak_rss_bytes), unit: "MiB" },
+    Figure { name: "start", of: |one| one.start_seconds, unit: "s" },
+];
