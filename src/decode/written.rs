@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::message::{Columns, Oids};
 use super::{
     ColumnRef, Message, Mode, OldTuple, RelationBody, RelationCache, ReplicaIdentity, Tuple, TypeBody, Value,
-    parse,
+    parse, subtransaction,
 };
 use crate::lsn::{Lsn, Oid, UnixMicros, Xid};
 
@@ -356,6 +356,19 @@ fn walk(message: &Message<'_>) {
     }
 }
 
+/// The id that a message about a relation or a row carries in a stream.
+fn row_xid(message: &Message<'_>) -> Option<Xid> {
+    match message {
+        Message::Relation { xid, .. }
+        | Message::Type { xid, .. }
+        | Message::Insert { xid, .. }
+        | Message::Update { xid, .. }
+        | Message::Delete { xid, .. }
+        | Message::Truncate { xid, .. } => *xid,
+        _ => None,
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read(parts in parts()) {
@@ -365,6 +378,9 @@ proptest! {
         for (bytes, message) in all {
             let read = parse(&bytes, parts.mode);
             prop_assert_eq!(read.as_ref(), Ok(&message));
+            if parts.mode.in_stream {
+                prop_assert_eq!(subtransaction(&bytes), row_xid(&message));
+            }
             walk(&message);
             for end in 0..bytes.len() {
                 prop_assert!(parse(&bytes[..end], parts.mode).is_err(), "{:?} cut at {}", message, end);
