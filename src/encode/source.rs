@@ -1,6 +1,8 @@
 //! The `source` and `transaction` blocks. All that does not change within a source transaction is rendered when it
 //! begins; an event adds its table, its LSN and its places.
 
+use std::sync::Arc;
+
 use super::envelope::EncodeSettings;
 use super::writer::{push_int, push_string};
 use crate::event::TransactionContext;
@@ -35,7 +37,7 @@ struct Facts<'a> {
     time: UnixMicros,
     xid: Option<Xid>,
     previous: Option<Lsn>,
-    origin: Option<&'a (String, Lsn)>,
+    origin: Option<&'a (Arc<str>, Lsn)>,
 }
 
 impl SourceBlocks {

@@ -5,6 +5,8 @@
 //! is 0 whether or not it is written, a delete takes two numbers whether or not tombstones are. So an id stays the same
 //! after any replay, and a skip decided by (commit LSN, ordinal) never drops a record that was not published.
 
+use std::sync::Arc;
+
 use crate::decode::{OldTuple, ReplicaIdentity, Tuple, Value};
 use crate::event::{Event, KeyOf, Op, OtherKey, Row, Table, TableSlot, TransactionContext};
 use crate::lsn::{Lsn, UnixMicros, Xid};
@@ -27,6 +29,8 @@ pub struct Assembler {
     /// Operations that are not written, and so have no place in the order of events.
     left_out: Vec<Op>,
     context: TransactionContext,
+    /// The name that came last: a node has few peers, and one name is in every transaction of a burst.
+    origin: Option<Arc<str>>,
     open: bool,
     /// The transaction is durable in whole.
     skip: bool,
@@ -79,6 +83,7 @@ impl Assembler {
             resume,
             left_out,
             context,
+            origin: None,
             open: false,
             skip: false,
             skip_below: 0,
@@ -118,7 +123,10 @@ impl Assembler {
 
     /// The open transaction came from a replication origin.
     pub fn origin(&mut self, name: &str, lsn: Lsn) {
-        self.context.origin = Some((name.to_owned(), lsn));
+        if self.origin.as_deref() != Some(name) {
+            self.origin = Some(name.into());
+        }
+        self.context.origin = self.origin.clone().map(|name| (name, lsn));
     }
 
     /// The transaction is committed; its end becomes the next one's `previous_end_lsn`.

@@ -1,5 +1,7 @@
 //! What the encoder is given: an [`Event`] borrows the row from the read buffer and the table from the cache.
 
+use std::sync::Arc;
+
 use crate::decode::{ReplicaIdentity, Tuple};
 use crate::lsn::{Lsn, Oid, UnixMicros, Xid};
 use crate::source::catalog::TypeDetails;
@@ -108,8 +110,8 @@ pub struct TransactionContext {
     pub commit_time: UnixMicros,
     /// End of the commit record of the transaction before; none for the first one after the start.
     pub previous_end_lsn: Option<Lsn>,
-    /// Replication origin: its name and the commit LSN there.
-    pub origin: Option<(String, Lsn)>,
+    /// Replication origin: its name, shared by all its transactions, and the commit LSN there.
+    pub origin: Option<(Arc<str>, Lsn)>,
 }
 
 /// The stable id of a record: `<system_id>:<commit_lsn>:<ordinal>`, the LSN in decimal as in `source.lsn`.

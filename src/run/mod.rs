@@ -13,6 +13,8 @@ pub mod pace;
 mod pipelines;
 mod publish;
 pub mod reconcile;
+#[doc(hidden)]
+pub mod rehearsal;
 pub mod repeats;
 mod session;
 mod shutdown;

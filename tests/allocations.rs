@@ -1,0 +1,161 @@
+//! No change costs a heap allocation: in steady state, from the message to the record that the sink takes, for every
+//! kind of message that a session meets. A counting allocator makes this a binary of its own.
+
+#![expect(unsafe_code, reason = "an allocator is an unsafe trait; this one counts and asks the system's")]
+
+#[path = "../benches/workloads.rs"]
+mod workloads;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use headwater::lsn::Lsn;
+use headwater::run::rehearsal::Rehearsal;
+use workloads::{MIXED, Table, Workload, begin, commit, configuration, types};
+
+/// Counts what the calling thread asks for, so that tests do not count one another.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator as it came; counting touches a plain number of the thread.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, old: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.realloc(old, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, old: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(old, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn count() {
+    // At the end of a thread there is nothing to count in any more.
+    let _ = ALLOCATIONS.try_with(|counted| counted.set(counted.get() + 1));
+}
+
+/// Allocations of this thread during `work`.
+fn allocations(work: impl FnOnce()) -> u64 {
+    let before = ALLOCATIONS.get();
+    work();
+    ALLOCATIONS.get() - before
+}
+
+/// Allocations of some thousands of repetitions, after as many to warm up. Batches are sealed in between, as in a session,
+/// and only sealing is not counted.
+fn steady(workload: &Workload) -> u64 {
+    let mut rehearsal = workload.rehearse().expect(KNOWN);
+    let round = |rehearsal: &mut Rehearsal| {
+        let mut counted = 0;
+        for _ in 0..ROUNDS {
+            counted += allocations(|| {
+                for _ in 0..REPETITIONS {
+                    workload.repeat(rehearsal).expect(KNOWN);
+                }
+                rehearsal.turn().expect(KNOWN);
+            });
+            rehearsal.seal().expect(KNOWN);
+        }
+        counted
+    };
+    assert!(round(&mut rehearsal) > 0, "the first rounds fill buffers: nothing is counted");
+    let before = rehearsal.records();
+    let counted = round(&mut rehearsal);
+    let least = ROUNDS * REPETITIONS * workload.events;
+    assert!(rehearsal.records() - before >= least, "{}: too few records", workload.name);
+    counted
+}
+
+const ROUNDS: u64 = 8;
+const REPETITIONS: u64 = 500;
+const KNOWN: &str = "messages of known tables, and a sink that takes everything";
+
+#[test]
+fn the_allocator_counts() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1);
+    assert_eq!(allocations(|| drop(std::hint::black_box(Vec::<u8>::new()))), 0);
+}
+
+#[test]
+fn no_workload_allocates() {
+    for workload in workloads::all() {
+        assert_eq!(steady(&workload), 0, "allocations in {} events: {}", ROUNDS * REPETITIONS, workload.name);
+    }
+}
+
+/// Every change there is, of one table by its key and one by its whole row; with an origin, as of a node of a mesh.
+#[test]
+fn no_kind_of_message_allocates() {
+    let by_key = Table { oid: 0x4010, name: "by_key", identity: b'd', cells: MIXED };
+    let by_row = Table { oid: 0x4011, name: "by_row", identity: b'f', cells: MIXED };
+    let truncate = [&b"T\0\0\0\x02\0"[..], &by_key.oid.to_be_bytes(), &by_row.oid.to_be_bytes()].concat();
+    let workload = Workload {
+        name: "every kind",
+        metadata: "true",
+        prelude: vec![by_key.relation(), by_row.relation()],
+        messages: vec![
+            begin(),
+            b"O\0\0\0\0\0\xAB\xCD\xEFelsewhere\0".to_vec(),
+            by_key.insert(),
+            by_key.update(None),
+            by_key.update(Some(b'K')),
+            by_key.delete(b'K'),
+            by_row.insert(),
+            by_row.update(Some(b'O')),
+            by_row.delete(b'O'),
+            truncate,
+            commit(),
+        ],
+        events: 9,
+    };
+    assert_eq!(steady(&workload), 0);
+}
+
+/// As long as no new table comes, many cost no more than one: places are found by number.
+#[test]
+fn many_tables_allocate_nothing() {
+    let names: Vec<String> = (0..1000).map(|number| format!("t_{number}")).collect();
+    let tables =
+        names.iter().zip(0x8000..).map(|(name, oid)| Table { oid, name, identity: b'd', cells: MIXED });
+    let tables: Vec<Table<'_>> = tables.collect();
+    let mut rehearsal = Rehearsal::new(&configuration("true").unwrap(), types()).unwrap();
+    let mut messages: Vec<_> = tables.iter().map(Table::insert).collect();
+    messages.insert(0, begin());
+    messages.push(commit());
+    for table in &tables {
+        rehearsal.message(Lsn(1), &table.relation()).unwrap();
+    }
+    let mut round = || {
+        let counted = allocations(|| {
+            for message in &messages {
+                rehearsal.message(Lsn(1), message).unwrap();
+            }
+            rehearsal.turn().unwrap();
+        });
+        rehearsal.seal().unwrap();
+        counted
+    };
+    assert!(round() > 0, "the first round fills buffers: nothing is counted");
+    let counted: u64 = (0..20).map(|_| round()).sum();
+    assert_eq!(counted, 0, "allocations in {} inserts", 20 * tables.len());
+}
