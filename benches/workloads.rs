@@ -3,7 +3,7 @@
 //! texts that a server prints under the session's settings.
 
 use headwater::config::{self, Config, LoadOptions};
-use headwater::error::Result;
+use headwater::error::{Error, Kind, Result};
 use headwater::lsn::{Lsn, Oid};
 use headwater::run::rehearsal::Rehearsal;
 use headwater::source::catalog::{TypeDetails, TypeKind};
@@ -133,7 +133,8 @@ pub(crate) fn configuration(metadata: &str) -> Result<Config> {
         set("kafka.brokers", "[\"127.0.0.1:9092\"]"),
         set("events.transaction_metadata", metadata),
     ];
-    config::load(&LoadOptions { overrides, ..LoadOptions::default() }).map(|loaded| loaded.config)
+    let mut loaded = config::load(&LoadOptions { overrides, ..LoadOptions::default() })?;
+    loaded.pipelines.pop().ok_or_else(|| Error::new(Kind::Config, "a configuration without a pipeline"))
 }
 
 /// Name, type, modifier and text of a column; the first one is the key.
@@ -242,8 +243,9 @@ pub(crate) fn types() -> Vec<TypeDetails> {
         name: name.into(),
         kind,
     };
-    let array =
-        |oid, name, element: TypeDetails| details(oid, name, TypeKind::Array { element: Box::new(element) });
+    let array = |oid, name, element: TypeDetails| {
+        details(oid, name, TypeKind::Array { element: Box::new(element), delimiter: b',' })
+    };
     vec![
         array(1007, "_int4", details(23, "int4", TypeKind::Base)),
         array(1009, "_text", details(25, "text", TypeKind::Base)),

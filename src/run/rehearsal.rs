@@ -14,7 +14,8 @@ use crate::observe::{About, Metrics};
 use crate::run::describe::Describe;
 use crate::run::group::{Group, Moment};
 use crate::run::publish::{self, Publisher};
-use crate::run::translate::{self, Now, Step, Translator};
+use crate::run::streamed::Order;
+use crate::run::translate::{self, At, Now, Step, Translator};
 use crate::sink::{BatchId, CheckpointMode, CheckpointRecord, InFlight, Sink};
 use crate::source::catalog::{TableDetails, TypeDetails, TypeKind};
 
@@ -97,12 +98,13 @@ impl Rehearsal {
     pub fn message(&mut self, lsn: Lsn, body: &[u8]) -> Result<()> {
         let out = self.publisher.records();
         let (before, held) = (out.byte_len(), out.len());
-        let step = self.translator.message((lsn, self.clock), body, &mut self.catalog, out)?;
+        let at = At { lsn, now: self.clock, order: Order::after(0) };
+        let step = self.translator.message(at, body, &mut self.catalog, out)?;
         self.records += (out.len() - held) as u64;
         let (bytes, full) = (out.byte_len() - before, out.byte_len() >= CHUNK_BYTES);
         self.publisher.added(bytes, self.now);
         if let Step::Committed { commit_time, published: true, .. } = step {
-            self.publisher.committed(commit_time, self.clock);
+            self.publisher.committed(commit_time, self.clock.micros());
         }
         if full {
             self.turn()?;
