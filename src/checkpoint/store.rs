@@ -11,25 +11,76 @@ use rdkafka::{Message as _, Offset, TopicPartitionList};
 use super::Position;
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::sink::{Cluster, Isolation, cluster_error, reader_settings};
+use crate::sink::{Cluster, Interest, Isolation, cluster_error, reader_settings};
 
-/// The position of this pipeline; none when the topic is absent or has none. Call it when the sink has taken over the
-/// transactional id: earlier, another instance may still be writing.
+/// Connects and reads: [`Reader::read`].
 pub fn read(config: &Config) -> Result<Option<Position>> {
-    read_all(config)
-        .map_err(|error| error.context(format!("read checkpoint from topic {:?}", config.checkpoint.topic)))
+    Reader::connect(config, &Interest::default())
+        .map_err(|error| error.context(format!("read checkpoint from topic {:?}", config.checkpoint.topic)))?
+        .read(config)
 }
 
-fn read_all(config: &Config) -> Result<Option<Position>> {
+/// Connections to read the checkpoint with. There are two, as a client sees either what is committed or all there is.
+pub(crate) struct Reader {
+    /// What was written, committed or not.
+    all: Cluster,
+    committed: Cluster,
+}
+
+impl Reader {
+    /// Connects both. To that end it asks what [`Reader::read`] will ask again; a refusal counts then, not now.
+    pub(crate) fn connect(config: &Config, interest: &Interest) -> Result<Self> {
+        let open = |isolation| -> Result<Cluster> {
+            let mut settings = reader_settings(config, isolation)?;
+            // The end of the partition is told by an answer without records, which brokers hold back for so long.
+            settings.set("fetch.wait.max.ms", "5");
+            let cluster = Cluster::connect(&settings)?.while_wanted(interest);
+            let topic = config.checkpoint.topic.as_str();
+            let asked = cluster.absent(&[topic]).and_then(|absent| match absent.first() {
+                // Opens the connection to the partition's leader too.
+                None => cluster.watermarks(topic, PARTITION).map(|_| ()),
+                Some(_) => Ok(()),
+            });
+            match asked {
+                Err(error) if matches!(error.kind(), Kind::SinkUnreachable | Kind::SinkAuth) => Err(error),
+                _ => Ok(cluster),
+            }
+        };
+        std::thread::scope(|scope| {
+            let all = scope.spawn(|| open(Isolation::Uncommitted));
+            let committed = open(Isolation::Committed)?;
+            let gone = |_| Err(Error::new(Kind::Internal, "a thread panicked while it connected to Kafka"));
+            Ok(Self { all: all.join().unwrap_or_else(gone)?, committed })
+        })
+    }
+
+    /// For questions about topics.
+    pub(crate) fn cluster(&self) -> &Cluster {
+        &self.all
+    }
+
+    /// The position of this pipeline; none when the topic is absent or has none. Call it when the sink has taken over the
+    /// transactional id: earlier, another instance may still be writing.
+    pub(crate) fn read(&self, config: &Config) -> Result<Option<Position>> {
+        read_all(self, config).map_err(|error| {
+            error.context(format!("read checkpoint from topic {:?}", config.checkpoint.topic))
+        })
+    }
+
+    /// Closes the connections in the background: a consumer that leaves takes a tenth of a second.
+    pub(crate) fn leave(self) {
+        std::thread::spawn(move || drop(self));
+    }
+}
+
+fn read_all(Reader { all, committed }: &Reader, config: &Config) -> Result<Option<Position>> {
     let topic = config.checkpoint.topic.as_str();
-    let all = Cluster::connect(&reader_settings(config, Isolation::Uncommitted)?)?;
     if !all.absent(&[topic])?.is_empty() {
         return Ok(None);
     }
     let (low, high) = all.watermarks(topic, PARTITION)?;
-    let committed = Cluster::connect(&reader_settings(config, Isolation::Committed)?)?;
-    wait_for(&committed, topic, high)?;
-    let tail = Tail { cluster: &committed, topic, key: config.name.as_bytes() };
+    wait_for(committed, topic, high)?;
+    let tail = Tail { cluster: committed, topic, key: config.name.as_bytes() };
     let mut end = high;
     let mut step = FIRST_STEP;
     while end > low {

@@ -37,6 +37,8 @@ fn sample() -> Metrics {
     transactions.flush();
     pipeline.kafka_commit.observe(0.012);
     pipeline.event_seen(now);
+    let (whole, step) = (Duration::from_millis(150), Duration::from_millis(20));
+    metrics.start().record(whole, [("checkpoint", step)].into_iter());
     let progress =
         Progress { received: Lsn(2000), flushed: Lsn(1000), has_work: true, ..Progress::default() };
     pipeline.progress(&progress, now);

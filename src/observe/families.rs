@@ -57,6 +57,15 @@ impl Families {
         self.register(IntGaugeVec::new(self.opts(name, help), labels).map_err(impossible)?)
     }
 
+    pub(super) fn float_gauges(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> Result<prometheus::GaugeVec> {
+        self.register(prometheus::GaugeVec::new(self.opts(name, help), labels).map_err(impossible)?)
+    }
+
     /// With labels of its own and no others.
     pub(super) fn gauge_with(&self, opts: Opts) -> Result<IntGauge> {
         self.register(IntGauge::with_opts(opts).map_err(impossible)?)

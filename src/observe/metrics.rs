@@ -10,6 +10,7 @@ use super::debezium::DebeziumNames;
 use super::families::Families;
 use super::pipeline::PipelineMetrics;
 use super::spool::SpoolMetrics;
+use super::start::StartMetrics;
 use super::tables::{TableCounters, TableFamilies, TableTotals};
 use crate::error::{Error, Kind, Result};
 use crate::event::Op;
@@ -45,6 +46,7 @@ struct Inner {
     tables: TableFamilies,
     pipeline: PipelineMetrics,
     spool: SpoolMetrics,
+    start: StartMetrics,
     errors: IntCounterVec,
     skipped: IntCounterVec,
     restarts: prometheus::IntCounter,
@@ -90,6 +92,7 @@ impl Metrics {
             tables: TableFamilies::new(families, labelled_tables)?,
             pipeline: PipelineMetrics::new(families, super::now())?,
             spool: SpoolMetrics::new(families)?,
+            start: StartMetrics::new(families)?,
             errors: families.counters(
                 "headwater_errors_total",
                 "Failures that ended a session or the process, by kind.",
@@ -130,6 +133,11 @@ impl Metrics {
     /// Transactions in progress.
     pub fn spool(&self) -> &SpoolMetrics {
         &self.0.spool
+    }
+
+    /// The last start.
+    pub fn start(&self) -> &StartMetrics {
+        &self.0.start
     }
 
     /// Counts a failure that ended a session or the process.

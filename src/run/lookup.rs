@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::error::{Error, Kind, Result};
 use crate::lsn::Oid;
@@ -21,27 +22,28 @@ pub(crate) struct Lookup {
     runtime: Handle,
     tables: HashMap<Oid, TableDetails>,
     types: HashMap<Oid, TypeDetails>,
-    prefetched: Instant,
+    prefetch: Option<JoinHandle<Result<Prefetched>>>,
+    asked: Instant,
 }
 
+type Prefetched = (Vec<TableDetails>, Vec<TypeDetails>);
+
 impl Lookup {
-    /// Reads what is known of `captured` in one go, so that a start with a thousand tables takes two queries.
-    pub(crate) fn prefetch(sql: Arc<Sql>, runtime: Handle, captured: &[Oid]) -> Result<Self> {
-        let tables: HashMap<Oid, TableDetails> = runtime
-            .block_on(catalog::table_details(&sql, captured))?
-            .into_iter()
-            .map(|table| (table.oid, table))
-            .collect();
-        let mut lookup = Self { sql, runtime, tables, types: HashMap::new(), prefetched: Instant::now() };
-        let mut oids: Vec<Oid> = lookup
-            .tables
-            .values()
-            .flat_map(|table| table.columns.iter().map(|column| column.type_oid))
-            .collect();
-        oids.sort_unstable();
-        oids.dedup();
-        lookup.fetch_types(&oids)?;
-        Ok(lookup)
+    /// Begins to read what is known of `captured` in one go, so that a start with a thousand tables takes two queries. The
+    /// stream starts meanwhile; the first relation waits for the answer.
+    pub(crate) fn prefetch(sql: Arc<Sql>, runtime: Handle, captured: Vec<Oid>) -> Self {
+        let prefetch = Some(runtime.spawn(read_all(Arc::clone(&sql), captured)));
+        let (tables, types) = (HashMap::new(), HashMap::new());
+        Self { sql, runtime, tables, types, prefetch, asked: Instant::now() }
+    }
+
+    fn take_prefetched(&mut self) -> Result<()> {
+        let Some(reading) = self.prefetch.take() else { return Ok(()) };
+        let panicked = |_| Err(Error::new(Kind::Internal, "the task that reads the catalog panicked"));
+        let (tables, types) = self.ask(async { reading.await.unwrap_or_else(panicked) })?;
+        self.tables = tables.into_iter().map(|table| (table.oid, table)).collect();
+        self.types = types.into_iter().map(|details| (details.oid, details)).collect();
+        Ok(())
     }
 
     fn fetch_types(&mut self, oids: &[Oid]) -> Result<()> {
@@ -65,7 +67,8 @@ impl Lookup {
 
 impl Describe for Lookup {
     fn table(&mut self, oid: Oid, types: &[Oid]) -> Result<Option<TableDetails>> {
-        if self.prefetched.elapsed() > FRESH {
+        self.take_prefetched()?;
+        if self.asked.elapsed() > FRESH {
             self.tables = HashMap::new();
         }
         if let Some(details) = self.tables.remove(&oid) {
@@ -84,6 +87,16 @@ impl Describe for Lookup {
     fn type_details(&self, oid: Oid) -> Option<TypeDetails> {
         self.types.get(&oid).cloned()
     }
+}
+
+async fn read_all(sql: Arc<Sql>, captured: Vec<Oid>) -> Result<Prefetched> {
+    let tables = catalog::table_details(&sql, &captured).await?;
+    let mut oids: Vec<Oid> =
+        tables.iter().flat_map(|table| table.columns.iter().map(|column| column.type_oid)).collect();
+    oids.sort_unstable();
+    oids.dedup();
+    let types = catalog::type_details(&sql, &oids).await?;
+    Ok((tables, types))
 }
 
 /// How long what was read at the start is taken for what the stream means.

@@ -1,6 +1,7 @@
 //! Wires the stages, restarts them after failures, drains them at the end. The only module that knows every other.
 
 pub mod backoff;
+mod brokers;
 mod budget;
 mod check;
 mod control;
@@ -19,6 +20,7 @@ pub mod repeats;
 mod session;
 mod shutdown;
 mod start;
+mod steps;
 mod streamed;
 mod supervise;
 mod telemetry;

@@ -1,6 +1,7 @@
 //! From nothing to a running stream, in the order that keeps the promises: publication before slot, the slot's holder
 //! asked for before another producer is fenced, the producer fenced before the checkpoint is read, the checkpoint held
-//! against the slot before a byte is streamed.
+//! against the slot before a byte is streamed. What that order leaves free is done at once: the brokers are connected to
+//! while the catalog is read ([`Brokers`]), and nothing is asked once per table.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,12 +9,13 @@ use std::time::Instant;
 use tokio::runtime::Handle;
 
 use crate::checkpoint::{self, Partial, Position};
-use crate::config::{Config, Sink as SinkConfig, TablePatterns, TransactionMetadata};
+use crate::config::{Config, Sink as SinkConfig, TransactionMetadata};
 use crate::encode::{EncodeSettings, JsonEncoder};
 use crate::error::{Kind, Result};
 use crate::event::{Op, Resume, Router, Selection, TopicId};
 use crate::lsn::Lsn;
 use crate::observe::status::Server;
+use crate::run::brokers::{Brokers, Opened};
 use crate::run::budget::Budget;
 use crate::run::control::Control;
 use crate::run::feedback::{Feedback, Times};
@@ -22,14 +24,16 @@ use crate::run::lookup::Lookup;
 use crate::run::publish::{self, Publisher};
 use crate::run::reconcile::{Facts, Plan, reconcile};
 use crate::run::session::Parts;
+use crate::run::steps::Steps;
 use crate::run::streamed::{Broken, Streamed};
 use crate::run::supervise::Shared;
 use crate::run::telemetry::Telemetry;
 use crate::run::timeline;
 use crate::run::translate::{self, Translator};
-use crate::sink::{KafkaSink, LinesSink, Sink, transaction_timeout};
+use crate::sink::{LinesSink, Sink, transaction_timeout};
 use crate::source::Sql;
-use crate::source::catalog::{self, CapturedTable};
+use crate::source::catalog::CapturedTable;
+use crate::source::publication::Prepared;
 use crate::source::slot::SlotState;
 use crate::source::{
     Connection, Identity, NewSlot, ReplicationStream, ServerVersion, SlotSnapshot, StreamOptions,
@@ -40,16 +44,26 @@ use crate::spool::{self, Spool};
 /// Opens both sides. Blocks the data thread; a stop during it loses nothing, since nothing was read yet.
 pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) -> Result<Parts> {
     let config = &*shared.config;
+    let mut steps = Steps::begin();
     let sql = Arc::new(runtime.block_on(Sql::connect(&config.name, &config.source))?);
+    // Who waits for the slot of another for hours leaves the brokers alone.
+    not_busy(config, runtime.block_on(slot::inspect(&sql, &config.source.slot))?.as_ref())?;
+    steps.done("log_in");
+    let budget = Budget::new(&config.limits);
+    shared.metrics.pipeline().queue_capacity(budget.queue, 0);
+    let destination = Destination::connect(shared, &budget, control)?;
     let captured = runtime.block_on(publish_tables(&sql, config))?;
     let state = runtime.block_on(slot::inspect(&sql, &config.source.slot))?;
     not_busy(config, state.as_ref())?;
+    steps.done("publication");
+    let routes = Routes::new(config, &captured);
+    destination.take_over(&routes.router);
+    let oids = captured.iter().map(|table| table.oid).collect();
+    let lookup = Lookup::prefetch(Arc::clone(&sql), runtime.clone(), oids);
     let mut connection = Connection::open(&config.name, &config.source, config.limits.max_message)?;
     let identity = connection.identify_system()?;
-    let routes = Routes::new(config, &captured);
-    let budget = Budget::new(&config.limits);
-    shared.metrics.pipeline().queue_capacity(budget.queue, 0);
-    let (sink, checkpoint) = open_sink(config, &budget, control, &routes.router)?;
+    steps.done("replication_log_in");
+    let (sink, checkpoint) = destination.opened(config, control, &routes.router, &mut steps)?;
     let capacity = sink.capacity();
     shared.metrics.pipeline().queue_capacity(capacity.bytes, capacity.records);
     if let (None, Some(slot)) = (&checkpoint, &state) {
@@ -68,12 +82,12 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
     })?;
     let (lsn, resume) = carry_out(plan, shared, &sql, &mut connection, runtime)?;
     let position = start_position(config, &identity, lsn, &resume);
-    let oids: Vec<_> = captured.iter().map(|table| table.oid).collect();
-    let lookup = Lookup::prefetch(Arc::clone(&sql), runtime.clone(), &oids)?;
     let version = connection.version();
     let spool = open_spool(shared, &budget, version);
     let streaming = spool.is_some();
     let stream = start_stream(config, connection, lsn, streaming)?;
+    steps.done("stream");
+    shared.metrics.start().record(steps.total(), steps.iter());
     tracing::info!(
         slot = config.source.slot,
         publication = config.source.publication,
@@ -81,6 +95,8 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
         tables = captured.len(),
         server_version = %version,
         in_progress = streaming,
+        start_ms = steps.total().as_millis(),
+        steps_ms = %steps,
         "streaming"
     );
     shared.status.connected(Server {
@@ -237,34 +253,60 @@ fn translation(shared: &Shared, routes: Routes, system_id: u64) -> Result<transl
 
 /// The captured tables, in a publication that has them.
 async fn publish_tables(sql: &Sql, config: &Config) -> Result<Vec<CapturedTable>> {
-    for statement in publication::ensure(sql, &config.source).await? {
+    let Prepared { captured, statements } = publication::ensure(sql, &config.source).await?;
+    for statement in statements {
         tracing::info!(statement, "prepared the publication");
     }
-    catalog::captured_tables(sql, &TablePatterns::new(&config.source.tables, &config.source.exclude_tables)?)
-        .await
+    Ok(captured)
 }
 
-/// The sink, and the checkpoint it keeps.
-fn open_sink(
-    config: &Config,
-    budget: &Budget,
-    control: &Control,
-    router: &Router,
-) -> Result<(Box<dyn Sink>, Option<Position>)> {
-    if config.sink != SinkConfig::Kafka {
-        let mut sink = LinesSink::open(config, control.bell())?;
-        for (topic, name) in router.names_from(0) {
-            sink.register_topic(topic, name)?;
+/// The other half of the start.
+enum Destination {
+    Kafka(Brokers),
+    Lines,
+}
+
+impl Destination {
+    /// Begins to connect, which changes nothing there.
+    fn connect(shared: &Shared, budget: &Budget, control: &Control) -> Result<Self> {
+        Ok(match shared.config.sink {
+            SinkConfig::Kafka => Self::Kafka(Brokers::connect(&shared.config, budget.queue, control.bell())?),
+            _ => Self::Lines,
+        })
+    }
+
+    /// The slot is ours to take.
+    fn take_over(&self, router: &Router) {
+        if let Self::Kafka(brokers) = self {
+            brokers.take_over(router.names_from(0).map(|(topic, name)| (topic, name.to_owned())).collect());
         }
-        return Ok((Box::new(sink), checkpoint::file::read(config)?));
     }
-    let mut sink = KafkaSink::open(config, budget.queue, control.bell())?;
-    let names: Vec<&str> = router.names_from(0).map(|(_, name)| name).collect();
-    sink.prepare(&names)?;
-    for (topic, name) in router.names_from(0) {
-        sink.register_prepared(topic, name)?;
+
+    /// The sink, and the checkpoint it keeps.
+    fn opened(
+        self,
+        config: &Config,
+        control: &Control,
+        router: &Router,
+        steps: &mut Steps,
+    ) -> Result<(Box<dyn Sink>, Option<Position>)> {
+        match self {
+            Self::Kafka(brokers) => {
+                let Opened { sink, checkpoint, steps: others } = brokers.opened()?;
+                steps.join(&others);
+                Ok((Box::new(sink), checkpoint))
+            }
+            Self::Lines => {
+                let mut sink = LinesSink::open(config, control.bell())?;
+                for (topic, name) in router.names_from(0) {
+                    sink.register_topic(topic, name)?;
+                }
+                let checkpoint = checkpoint::file::read(config)?;
+                steps.done("checkpoint");
+                Ok((Box::new(sink), checkpoint))
+            }
+        }
     }
-    Ok((Box::new(sink), checkpoint::store::read(config)?))
 }
 
 /// Where the stream starts, after the slot was created if that is the plan.

@@ -12,12 +12,14 @@ use rdkafka::types::RDKafkaRespErr;
 
 use super::client::Watch;
 use super::fault::from_kafka;
+use super::interest::Interest;
 use crate::error::{Error, Kind, Result};
 
 /// A connection for questions.
 pub(crate) struct Cluster {
     consumer: BaseConsumer<Watch>,
     watch: Watch,
+    interest: Interest,
 }
 
 impl ConsumerContext for Watch {}
@@ -26,10 +28,17 @@ impl Cluster {
     /// Creates the client; the first question connects it.
     pub(crate) fn connect(settings: &ClientConfig) -> Result<Self> {
         let watch = Watch::default();
+        let mut settings = settings.clone();
+        connect_soon(&mut settings);
         let consumer = settings
             .create_with_context(watch.clone())
             .map_err(|error| from_kafka(&error, Kind::Config).context("create Kafka client"))?;
-        Ok(Self { consumer, watch })
+        Ok(Self { consumer, watch, interest: Interest::default() })
+    }
+
+    /// The same, and questions end when nobody waits for them any more.
+    pub(crate) fn while_wanted(self, interest: &Interest) -> Self {
+        Self { interest: interest.clone(), ..self }
     }
 
     pub(crate) fn consumer(&self) -> &BaseConsumer<Watch> {
@@ -96,10 +105,18 @@ impl Cluster {
         }
         let known = self.watch.unreachable(TIMEOUT);
         let limit = if self.watch.last_error().is_some() { CONNECT_TIMEOUT } else { TIMEOUT };
-        if known.kind() == Kind::SinkAuth || begun.elapsed() >= limit {
+        if known.kind() == Kind::SinkAuth || begun.elapsed() >= limit || self.interest.is_lost() {
             return Err(known.context("ask Kafka brokers"));
         }
         Ok(())
+    }
+}
+
+/// librdkafka pauses for half of `reconnect.backoff.ms` between its first connections, to the bootstrap address and then to
+/// the broker behind it: 50 ms of every start. Repeated failures back off all the same.
+pub(super) fn connect_soon(settings: &mut ClientConfig) {
+    if settings.get(RECONNECT_BACKOFF).is_none() {
+        settings.set(RECONNECT_BACKOFF, "20");
     }
 }
 
@@ -122,6 +139,7 @@ fn check_access(name: &str, error: RDKafkaRespErr) -> Result<()> {
     }
 }
 
+const RECONNECT_BACKOFF: &str = "reconnect.backoff.ms";
 /// Up to so many topics are asked for by name, more by listing the cluster's.
 const ASK_EACH: usize = 8;
 const SLICE: Duration = Duration::from_secs(1);

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use super::acks::Acks;
 use super::client::Watch;
+use super::cluster::connect_soon;
 use super::context::ContextHeaders;
+use super::interest::Interest;
 use super::producer::{Headers, Message, Produced, Producer, Topic};
 use super::progress::{Progress, refused};
 use super::service::Service;
@@ -71,23 +73,58 @@ struct Closed {
     content: InFlight,
 }
 
+/// A producer that brokers have answered, and that has not touched anything yet: the first half of a [`KafkaSink`], for
+/// those who have something to do meanwhile.
+pub struct Connected {
+    service: Service,
+    interest: Interest,
+    queue_bytes: u64,
+}
+
+impl Connected {
+    /// Connects; blocks up to [`OPEN_TIMEOUT`]. See [`KafkaSink::open`].
+    pub(crate) fn new(config: &Config, queue_bytes: u64, wake: Wake, interest: &Interest) -> Result<Self> {
+        let exactly_once = config.kafka.delivery == Delivery::ExactlyOnce;
+        let mut settings = settings::producer(config, queue_bytes)?;
+        connect_soon(&mut settings);
+        let producer = Producer::new(&settings, Watch::default())?;
+        let progress = Arc::new(Progress::new(wake, exactly_once, settings::transaction_timeout(config)));
+        let service = Service::start(producer, progress)?;
+        // Also before a take-over: librdkafka waits for 500 ms when it has no connection to ask for the coordinator on. The
+        // second answer comes from the broker itself, and not from the bootstrap address, which is let go of.
+        for _ in 0..if exactly_once { 2 } else { 1 } {
+            wait_for_broker(service.producer(), interest)?;
+        }
+        service.producer().watch().answered();
+        Ok(Self { service, interest: interest.clone(), queue_bytes })
+    }
+
+    /// With exactly once, fences every other producer of the transactional id and ends what it left open: read the
+    /// checkpoint after it.
+    pub(crate) fn take_over(self, config: &Config) -> Result<Self> {
+        if config.kafka.delivery == Delivery::ExactlyOnce {
+            init_transactions(self.service.producer(), config, &self.interest)?;
+        }
+        Ok(self)
+    }
+}
+
 impl KafkaSink {
     /// Connects. With exactly once this fences every other producer of the transactional id and ends what it left open,
     /// so read the checkpoint after it. Blocks up to [`OPEN_TIMEOUT`]. `queue_bytes` is the memory that records may take
     /// in librdkafka; `wake` rings whenever `poll` or `write` may have something new to say.
     pub fn open(config: &Config, queue_bytes: u64, wake: Wake) -> Result<Self> {
+        let connected = Connected::new(config, queue_bytes, wake, &Interest::default())?.take_over(config)?;
+        Topics::new(config)?.ensure(&[&config.checkpoint.topic], Purpose::Checkpoint)?;
+        Self::new(connected, config)
+    }
+
+    /// After [`Connected::take_over`], when the checkpoint topic is there: a producer that asks for an absent one would make
+    /// brokers create it in their own way.
+    pub(crate) fn new(connected: Connected, config: &Config) -> Result<Self> {
         let exactly_once = config.kafka.delivery == Delivery::ExactlyOnce;
-        let producer = Producer::new(&settings::producer(config, queue_bytes)?, Watch::default())?;
-        let progress = Arc::new(Progress::new(wake, exactly_once, settings::transaction_timeout(config)));
-        let service = Service::start(producer, progress)?;
-        if exactly_once {
-            init_transactions(service.producer(), config)?;
-        } else {
-            wait_for_broker(service.producer())?;
-        }
-        service.producer().watch().answered();
+        let Connected { service, queue_bytes, .. } = connected;
         let registry = Topics::new(config)?;
-        registry.ensure(&[&config.checkpoint.topic], Purpose::Checkpoint)?;
         let name = config.checkpoint.topic.clone();
         let checkpoint_topic = Target { topic: service.producer().topic(&name)?, name };
         Ok(Self {
@@ -383,13 +420,13 @@ impl Batches {
     }
 }
 
-fn init_transactions(producer: &Producer, config: &Config) -> Result<()> {
+fn init_transactions(producer: &Producer, config: &Config, interest: &Interest) -> Result<()> {
     let id = &config.kafka.transactional_id;
     let begun = Instant::now();
     loop {
         let Err(failure) = producer.init_transactions(OPEN_SLICE) else { return Ok(()) };
         let error = if failure.retriable {
-            match waited_enough(producer, begun) {
+            match waited_enough(producer, begun, interest) {
                 Some(error) => error,
                 None => continue,
             }
@@ -408,10 +445,10 @@ fn init_transactions(producer: &Producer, config: &Config) -> Result<()> {
     }
 }
 
-fn wait_for_broker(producer: &Producer) -> Result<()> {
+fn wait_for_broker(producer: &Producer, interest: &Interest) -> Result<()> {
     let begun = Instant::now();
     while !producer.probe(OPEN_SLICE) {
-        if let Some(error) = waited_enough(producer, begun) {
+        if let Some(error) = waited_enough(producer, begun, interest) {
             return Err(error.context("connect to Kafka"));
         }
     }
@@ -420,10 +457,10 @@ fn wait_for_broker(producer: &Producer) -> Result<()> {
 
 /// Why no broker has answered since `begun`, once that is known well enough. Broken connections are told early, so that
 /// whoever wrote a wrong address sees it soon; a broker that is only slow is given more time.
-fn waited_enough(producer: &Producer, begun: Instant) -> Option<Error> {
+fn waited_enough(producer: &Producer, begun: Instant, interest: &Interest) -> Option<Error> {
     let limit = if producer.watch().last_error().is_some() { CONNECT_TIMEOUT } else { OPEN_TIMEOUT };
     let known = producer.watch().unreachable(OPEN_TIMEOUT);
-    (known.kind() == Kind::SinkAuth || begun.elapsed() >= limit).then_some(known)
+    (known.kind() == Kind::SinkAuth || begun.elapsed() >= limit || interest.is_lost()).then_some(known)
 }
 
 const USUAL_HEADERS: usize = 8;

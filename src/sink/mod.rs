@@ -7,6 +7,7 @@ mod client;
 mod cluster;
 mod context;
 mod fault;
+mod interest;
 mod kafka;
 mod lines;
 mod producer;
@@ -19,16 +20,18 @@ mod state_file;
 mod topics;
 mod wake;
 
-pub use kafka::KafkaSink;
+pub use kafka::{Connected, KafkaSink};
 pub use lines::LinesSink;
 pub use wake::Wake;
 
 pub(crate) use cluster::Cluster;
 pub(crate) use fault::from_kafka as cluster_error;
+pub(crate) use interest::Interest;
 pub(crate) use settings::{Isolation, reader as reader_settings, transaction_timeout};
 #[cfg(test)]
 pub(crate) use state_file::State;
 pub(crate) use state_file::StateFile;
+pub(crate) use topics::{Purpose, Topics};
 
 use crate::encode::Records;
 use crate::error::Result;

@@ -17,7 +17,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use tracing::info;
 
 use super::client::Watch;
-use super::cluster::{Cluster, missing};
+use super::cluster::{Cluster, connect_soon, missing};
 use super::fault::{from_kafka, kind_of};
 use super::settings;
 use crate::config::Config;
@@ -62,14 +62,19 @@ impl Topics {
     /// Makes sure that all `names` exist, creating what is absent if the configuration says so, and waits until every
     /// partition has a leader. The checkpoint topic is created in any case.
     pub(crate) fn ensure(&self, names: &[&str], purpose: Purpose) -> Result<()> {
+        self.ensure_on(&Cluster::connect(&self.settings)?, names, purpose)
+    }
+
+    /// The same over a connection that is there.
+    pub(crate) fn ensure_on(&self, cluster: &Cluster, names: &[&str], purpose: Purpose) -> Result<()> {
         names.iter().try_for_each(|name| check_name(name))?;
-        let cluster = Cluster::connect(&self.settings)?;
         let absent = cluster.absent(names)?;
         let Some(first) = absent.first() else { return Ok(()) };
         self.may_create(first, purpose)?;
         self.create(&absent, purpose, false)?;
         info!(topics = absent.len(), first, "created Kafka topics");
         let deadline = Instant::now() + CREATE_TIMEOUT;
+        let mut pause = LEADER_PAUSE;
         loop {
             let waiting = cluster.absent(&absent)?;
             let Some(name) = waiting.first() else { return Ok(()) };
@@ -77,7 +82,9 @@ impl Topics {
                 let why = format!("created topic {name:?} has no leader after {CREATE_TIMEOUT:?}");
                 return Err(Error::new(Kind::SinkUnreachable, why).context("create topics"));
             }
-            thread::sleep(LEADER_PAUSE);
+            thread::sleep(pause);
+            // Many topics take brokers seconds, which asking does not shorten.
+            pause = LONGEST_LEADER_PAUSE.min(pause * 2);
         }
     }
 
@@ -115,8 +122,9 @@ impl Topics {
 
     fn create(&self, names: &[&str], purpose: Purpose, validate_only: bool) -> Result<()> {
         let failed = |error: KafkaError| from_kafka(&error, Kind::Topic).context("create topics");
-        let admin: AdminClient<Watch> =
-            self.settings.create_with_context(Watch::default()).map_err(failed)?;
+        let mut settings = self.settings.clone();
+        connect_soon(&mut settings);
+        let admin: AdminClient<Watch> = settings.create_with_context(Watch::default()).map_err(failed)?;
         let topics: Vec<_> = names.iter().map(|name| self.new_topic(name, purpose)).collect();
         let options = AdminOptions::new()
             .request_timeout(Some(CREATE_TIMEOUT))
@@ -197,7 +205,8 @@ pub(super) const MAX_MESSAGE_BYTES: &str = "max.message.bytes";
 const BROKER_DEFAULT: i32 = -1;
 const MAX_NAME_BYTES: usize = 249;
 const CREATE_TIMEOUT: Duration = Duration::from_secs(30);
-const LEADER_PAUSE: Duration = Duration::from_millis(20);
+const LEADER_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_LEADER_PAUSE: Duration = Duration::from_millis(320);
 
 #[cfg(test)]
 mod tests {

@@ -56,28 +56,36 @@ pub async fn inspect(sql: &Sql, name: &str) -> Result<Option<Publication>> {
     }))
 }
 
-/// Makes the publication of `source` hold what is captured, and returns the statements that were run.
+/// A publication that holds what is captured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    pub captured: Vec<CapturedTable>,
+    /// That were run.
+    pub statements: Vec<String>,
+}
+
+/// Makes the publication of `source` hold what is captured. Two questions, however many tables there are.
 ///
 /// # Errors
 /// [`Kind::Publication`] when no table is captured, or when the publication is missing and may not be created;
 /// [`Kind::SourcePrivilege`] with the statement to be run by somebody who may.
-pub async fn ensure(sql: &Sql, source: &Source) -> Result<Vec<String>> {
+pub async fn ensure(sql: &Sql, source: &Source) -> Result<Prepared> {
     let patterns = TablePatterns::new(&source.tables, &source.exclude_tables)?;
-    let all = catalog::all_tables(sql).await?;
+    let (all, existing) = tokio::join!(catalog::all_tables(sql), inspect(sql, &source.publication));
+    let all = all?;
     let captured: Vec<_> =
         all.iter().filter(|table| patterns.matches(&table.schema, &table.name)).cloned().collect();
     if captured.is_empty() {
         return Err(nothing_captured(&patterns, &all));
     }
-    let existing = inspect(sql, &source.publication).await?;
-    let statements = plan(source, existing.as_ref(), &captured, sql.version())?;
+    let statements = plan(source, existing?.as_ref(), &captured, sql.version())?;
     for statement in &statements {
         sql.execute(statement).await.map_err(|error| {
             let hint = format!("let the owner of the tables, or a superuser, run: {statement}");
             error.context("prepare publication").with_hint(hint)
         })?;
     }
-    Ok(statements)
+    Ok(Prepared { captured, statements })
 }
 
 /// The statements that bring the publication from what it is to what it should be.

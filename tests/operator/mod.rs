@@ -6,6 +6,7 @@ mod configuration;
 mod observation;
 mod privileges;
 mod slot;
+mod start;
 mod tls;
 
 use serde_json::Value;
