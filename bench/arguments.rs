@@ -8,7 +8,7 @@ use crate::contender::Contender;
 use crate::debezium::Debezium;
 use crate::headwater::{Headwater, Overrides};
 use crate::pg_recvlogical::PgRecvlogical;
-use crate::workload::{Kind, Workload};
+use crate::workload::{Kind, Size, Workload};
 use crate::writer::Stream;
 
 /// Drains the same backlog with Headwater and with others, and prints one table
@@ -65,6 +65,8 @@ enum Name {
     W5,
     W6,
     L1,
+    P1,
+    S1,
 }
 
 /// Kinds of sockets to run over.
@@ -84,7 +86,7 @@ pub(crate) enum Socket {
 
 impl Arguments {
     pub(crate) fn workloads(&self) -> Vec<Workload> {
-        let all = [Name::W1, Name::W2, Name::W4, Name::W5, Name::W6, Name::L1];
+        let all = [Name::W1, Name::W2, Name::W4, Name::W5, Name::W6, Name::L1, Name::P1, Name::S1];
         let names = if self.workload.is_empty() { &all[..] } else { &self.workload[..] };
         names
             .iter()
@@ -94,6 +96,8 @@ impl Arguments {
                 Name::W4 => vec![Workload::Backlog(Kind::Toasted)],
                 Name::W6 => vec![Workload::Backlog(Kind::HugeInsert)],
                 Name::W5 => vec![Workload::Backlog(Kind::ManyTables)],
+                Name::P1 => vec![Workload::InProgress],
+                Name::S1 => vec![Workload::Standby],
                 Name::L1 => [1000, 5000].map(|per_second| Workload::Latency { per_second }).to_vec(),
             })
             .collect()
@@ -133,6 +137,19 @@ impl Arguments {
         self.wanted(all)
     }
 
+    /// How much of a backlog is written.
+    pub(crate) fn size(&self, kind: Kind) -> Size {
+        Size { divisor: if self.quick { kind.quick_divisor() } else { 1 } }
+    }
+
+    /// Those that are measured alone, because nobody else does the same.
+    pub(crate) fn alone(&self) -> Vec<Headwater> {
+        let socket = self.sockets(false)[0];
+        let mut all = Headwater::modes(socket, &self.overrides()).to_vec();
+        all.retain(|headwater| self.is_wanted(&headwater.name()));
+        all
+    }
+
     /// What is written for a latency: long enough for 1 in 1,000 to be more than a few.
     pub(crate) fn stream(&self, per_second: u32) -> Stream {
         let (warm_up_seconds, seconds) = if self.quick { (3, 4) } else { (10, 20) };
@@ -155,9 +172,12 @@ impl Arguments {
     }
 
     fn wanted(&self, mut all: Vec<Box<dyn Contender>>) -> Vec<Box<dyn Contender>> {
-        let is_wanted = |name: &str| self.contender.iter().any(|text| name.contains(text.as_str()));
-        all.retain(|contender| self.contender.is_empty() || is_wanted(&contender.name()));
+        all.retain(|contender| self.is_wanted(&contender.name()));
         all
+    }
+
+    fn is_wanted(&self, name: &str) -> bool {
+        self.contender.is_empty() || self.contender.iter().any(|text| name.contains(text.as_str()))
     }
 }
 

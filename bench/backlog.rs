@@ -7,7 +7,7 @@ use crate::arguments::Arguments;
 use crate::equality::Truth;
 use crate::ground::Ground;
 use crate::support::{Db, unique};
-use crate::workload::{Kind, Size};
+use crate::workload::Kind;
 
 /// What the contenders drain. Its end drops the database with its slots.
 pub(crate) struct Backlog {
@@ -26,7 +26,7 @@ impl Backlog {
         contenders: usize,
     ) -> Result<Self> {
         let db = ground.postgres.database("bench");
-        let size = Size { divisor: if arguments.quick { kind.quick_divisor() } else { 1 } };
+        let size = arguments.size(kind);
         kind.create_tables(ground, &db)?;
         db.exec(&format!("create publication {PUBLICATION} for tables in schema public"));
         let prefix = unique("backlog");

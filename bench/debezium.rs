@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
 use crate::arguments::Socket;
@@ -19,7 +19,7 @@ use crate::ends::Ends;
 use crate::equality::Counted;
 use crate::ground::Ground;
 use crate::support::process::Process;
-use crate::support::{DEADLINE, free_port, reaper, server_home};
+use crate::support::{free_port, reaper, server_home};
 
 /// One way to run it.
 #[derive(Clone, Copy)]
@@ -107,10 +107,8 @@ impl Running for Working {
 
     fn finish(mut self: Box<Self>, _counted: &mut Counted) -> Result<()> {
         self.process.assert_running();
-        self.process.signal("TERM");
-        let status = self.process.wait_exit(DEADLINE);
-        // Java ends by SIGTERM with 128 + 15.
-        ensure!(status.success() || status.code() == Some(143), "Debezium ended with {status}");
+        // Its records are in Kafka; an orderly end takes seconds, and sometimes more than a minute.
+        self.process.kill();
         Ok(())
     }
 }

@@ -54,7 +54,8 @@ impl Headwater {
         Self { transaction_topic: true, ..exactly_once }
     }
 
-    fn builder(&self, ground: &Ground, job: &Job<'_>) -> Builder {
+    /// The daemon, not started yet.
+    pub(crate) fn builder(&self, ground: &Ground, job: &Job<'_>) -> Builder {
         let mut builder = Builder::new(job.prefix)
             .set("source.host", ground.host(self.socket))
             .set("source.port", i64::from(ground.postgres.port()))

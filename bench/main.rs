@@ -17,6 +17,7 @@ mod ends;
 mod equality;
 mod ground;
 mod headwater;
+mod in_progress;
 mod latency;
 mod losses;
 mod machine;
@@ -24,6 +25,7 @@ mod pg_recvlogical;
 mod programs;
 mod report;
 mod rows;
+mod standby;
 mod summary;
 mod topics;
 mod workload;
@@ -44,10 +46,10 @@ use clap::Parser as _;
 use arguments::Arguments;
 use backlog::Backlog;
 use ground::Ground;
-use latency::Latency;
+use in_progress::Way;
 use machine::Machine;
 use report::Report;
-use workload::Workload;
+use workload::{Kind, Workload};
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
@@ -63,7 +65,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// All workloads; the report is saved after each, so that what was measured is not lost.
+/// All workloads. The report is saved after every measurement, so that a failure costs one.
 fn run(arguments: &Arguments) -> Result<Report> {
     let machine = Machine::look()?;
     println!("{machine}\n");
@@ -71,39 +73,38 @@ fn run(arguments: &Arguments) -> Result<Report> {
     let mut report = Report::new(machine, arguments);
     for workload in arguments.workloads() {
         match workload {
-            Workload::Latency { per_second } => {
-                report.latencies.extend(latency_rounds(&ground, arguments, per_second)?);
-            }
-            Workload::Backlog(kind) => report.drains.extend(backlog_rounds(&ground, arguments, kind)?),
+            Workload::Latency { per_second } => latency_rounds(&ground, arguments, per_second, &mut report)?,
+            Workload::Backlog(kind) => backlog_rounds(&ground, arguments, kind, &mut report)?,
+            Workload::InProgress => in_progress_rounds(&ground, arguments, &mut report)?,
+            Workload::Standby => standby_rounds(&ground, arguments, &mut report)?,
         }
-        report.save(arguments.json.as_deref())?;
     }
     Ok(report)
 }
 
 /// All live contenders at one rate, one after the other, as often as there are rounds.
-fn latency_rounds(ground: &Ground, arguments: &Arguments, per_second: u32) -> Result<Vec<Latency>> {
+fn latency_rounds(
+    ground: &Ground,
+    arguments: &Arguments,
+    per_second: u32,
+    report: &mut Report,
+) -> Result<()> {
     let contenders = arguments.live_contenders();
-    let mut measured = Vec::new();
     for (round, index) in turns(arguments.rounds(), contenders.len()) {
         let one = latency::measure(ground, &*contenders[index], round + 1, arguments.stream(per_second))?;
         println!("L1 {per_second}/s: round {}: {one}", round + 1);
-        measured.push(one);
+        report.latencies.push(one);
+        report.save(arguments.json.as_deref())?;
     }
-    Ok(measured)
+    Ok(())
 }
 
 /// All contenders, one after the other, as often as there are rounds.
-fn backlog_rounds(
-    ground: &Ground,
-    arguments: &Arguments,
-    kind: workload::Kind,
-) -> Result<Vec<drain::Measured>> {
+fn backlog_rounds(ground: &Ground, arguments: &Arguments, kind: Kind, report: &mut Report) -> Result<()> {
     let contenders = arguments.contenders(kind);
     let backlog = Backlog::prepare(ground, kind, arguments, contenders.len())?;
     println!("{kind}: {}", backlog.truth);
-    let mut measured = Vec::new();
-    if let Some(contender) = contenders.first() {
+    if let Some(contender) = contenders.first().filter(|_| report.drains.is_empty()) {
         // A Java machine that has just started compiles while it serves.
         let drain = drain::drain(ground, &backlog, &**contender, 0, &backlog.warm_up_slot())?;
         println!("  not counted, to warm the broker up: {drain}");
@@ -112,9 +113,34 @@ fn backlog_rounds(
         let slot = backlog.slot(round, index);
         let drain = drain::drain(ground, &backlog, &*contenders[index], round + 1, &slot)?;
         println!("  round {}: {drain}", round + 1);
-        measured.push(drain);
+        report.drains.push(drain);
+        report.save(arguments.json.as_deref())?;
     }
-    Ok(measured)
+    Ok(())
+}
+
+/// Every way of one transaction, one after the other, as often as there are rounds.
+fn in_progress_rounds(ground: &Ground, arguments: &Arguments, report: &mut Report) -> Result<()> {
+    let Some(headwater) = arguments.alone().into_iter().next() else { return Ok(()) };
+    for (round, index) in turns(arguments.rounds(), Way::ALL.len()) {
+        let one = in_progress::measure(ground, &headwater, Way::ALL[index], arguments.size(Kind::OneInsert))?;
+        println!("P1: round {}: {one}", round + 1);
+        report.in_progress.push(one);
+        report.save(arguments.json.as_deref())?;
+    }
+    Ok(())
+}
+
+/// Both modes, one after the other, as often as there are rounds.
+fn standby_rounds(ground: &Ground, arguments: &Arguments, report: &mut Report) -> Result<()> {
+    let headwaters = arguments.alone();
+    for (round, index) in turns(arguments.rounds(), headwaters.len()) {
+        let one = standby::measure(ground, &headwaters[index], arguments.quick)?;
+        println!("S1: round {}: {one}", round + 1);
+        report.standbys.push(one);
+        report.save(arguments.json.as_deref())?;
+    }
+    Ok(())
 }
 
 /// Round and contender, turn by turn: whoever comes first in a round comes last in the next.

@@ -10,11 +10,13 @@ use serde::{Deserialize, Serialize};
 use crate::arguments::Arguments;
 use crate::cost::Cost;
 use crate::drain::{Measured, mebibytes};
+use crate::in_progress::InProgress;
 use crate::latency::Latency;
 use crate::losses;
 use crate::machine::Machine;
 use crate::rows::{table, thousands, whole};
-use crate::summary::{self, Drains, Latencies};
+use crate::standby::Standby;
+use crate::summary::{self, Drains, Latencies, Spread};
 
 /// Everything that was measured.
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,6 +28,8 @@ pub(crate) struct Report {
     pub(crate) rounds: usize,
     pub(crate) drains: Vec<Measured>,
     pub(crate) latencies: Vec<Latency>,
+    pub(crate) in_progress: Vec<InProgress>,
+    pub(crate) standbys: Vec<Standby>,
 }
 
 impl Report {
@@ -38,6 +42,8 @@ impl Report {
             rounds,
             drains: Vec::new(),
             latencies: Vec::new(),
+            in_progress: Vec::new(),
+            standbys: Vec::new(),
         }
     }
 
@@ -56,6 +62,8 @@ impl Report {
             joined.rounds = joined.rounds.min(other.rounds);
             joined.drains.extend(other.drains);
             joined.latencies.extend(other.latencies);
+            joined.in_progress.extend(other.in_progress);
+            joined.standbys.extend(other.standbys);
         }
         Ok(joined)
     }
@@ -71,7 +79,8 @@ impl Report {
     fn settings(&self) -> Vec<(&str, &str)> {
         let drains = self.drains.iter().map(|one| (one.contender.as_str(), one.settings.as_str()));
         let latencies = self.latencies.iter().map(|one| (one.contender.as_str(), one.settings.as_str()));
-        let mut all: Vec<_> = drains.chain(latencies).collect();
+        let standbys = self.standbys.iter().map(|one| (one.contender.as_str(), one.settings.as_str()));
+        let mut all: Vec<_> = drains.chain(latencies).chain(standbys).collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -99,6 +108,19 @@ impl fmt::Display for Report {
                 "\nL1 at {rate} transactions/s: ms from the insert to an independent consumer; {rows} rows each; {rounds}\n"
             )?;
             f.write_str(&latency_table(&lines))?;
+        }
+        if let Some(first) = self.in_progress.first() {
+            let rows = thousands(u64::from(first.rows));
+            writeln!(
+                f,
+                "\nP1: from the COMMIT of {rows} rows to the last of them durable in Kafka, {}; medians\n",
+                first.contender
+            )?;
+            f.write_str(&in_progress_table(&self.in_progress))?;
+        }
+        if let Some(first) = self.standbys.first() {
+            writeln!(f, "\nS1: {} captured tables; medians\n", thousands(u64::from(first.tables)))?;
+            f.write_str(&standby_table(&self.standbys))?;
         }
         writeln!(f, "\nWhere Headwater, exactly once, is not the best:\n")?;
         let losses = losses::losses(self);
@@ -184,6 +206,47 @@ fn latency_table(lines: &[Latencies<'_>]) -> String {
             format!("{:.2}", line.over(|one| one.process.cpu_seconds()).median),
             format!("{:.2}", line.over(|one| one.broker.cpu_seconds()).median),
             format!("{:.1}", line.over(|one| mebibytes(one.process.peak_rss_bytes)).median),
+        ]);
+    }
+    table(&rows)
+}
+
+fn in_progress_table(all: &[InProgress]) -> String {
+    let head =
+        ["the transaction is", "seconds", "lowest–highest", "CPU s", "walsender s", "broker s", "peak MiB"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for way in summary::in_order(all.iter().map(|one| one.way)) {
+        let over =
+            |what: fn(&InProgress) -> f64| Spread::of(all.iter().filter(|one| one.way == way).map(what));
+        let seconds = over(|one| one.seconds);
+        let cpu = [
+            over(|one| one.process.cpu_seconds()),
+            over(|one| one.walsender.cpu_seconds()),
+            over(|one| one.broker.cpu_seconds()),
+        ];
+        let mut row = vec![way.to_string(), format!("{:.2}", seconds.median)];
+        row.push(format!("{:.2}–{:.2}", seconds.lowest, seconds.highest));
+        row.extend(cpu.map(|spread| format!("{:.2}", spread.median)));
+        row.push(format!("{:.1}", over(|one| mebibytes(one.process.peak_rss_bytes)).median));
+        rows.push(row);
+    }
+    table(&rows)
+}
+
+fn standby_table(all: &[Standby]) -> String {
+    let head =
+        ["contender", "first start s", "start s", "lowest–highest", "idle, % of a core", "resident MiB"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for contender in summary::in_order(all.iter().map(|one| one.contender.as_str())) {
+        let of_it = || all.iter().filter(|one| one.contender == contender);
+        let start = Spread::of(of_it().map(|one| one.start_seconds));
+        rows.push(vec![
+            contender.to_owned(),
+            format!("{:.2}", Spread::of(of_it().map(|one| one.first_start_seconds)).median),
+            format!("{:.2}", start.median),
+            format!("{:.2}–{:.2}", start.lowest, start.highest),
+            format!("{:.2}", Spread::of(of_it().map(Standby::idle_percent)).median),
+            format!("{:.1}", Spread::of(of_it().map(|one| mebibytes(one.idle.peak_rss_bytes))).median),
         ]);
     }
     table(&rows)

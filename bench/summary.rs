@@ -94,7 +94,7 @@ pub(crate) fn counterpart<'a, 'b>(lines: &'b [Drains<'a>], name: &str, kind: &st
 }
 
 /// Every value once, where it first is.
-fn in_order<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
+pub(crate) fn in_order<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
     let mut once = Vec::new();
     for value in values {
         if !once.contains(&value) {

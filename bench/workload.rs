@@ -14,6 +14,10 @@ use crate::support::Db;
 pub(crate) enum Workload {
     /// How fast a backlog is drained.
     Backlog(Kind),
+    /// How long after its COMMIT a large transaction is published.
+    InProgress,
+    /// What starting and having nothing to do costs.
+    Standby,
     /// How late single rows arrive on a live stream.
     Latency { per_second: u32 },
 }
@@ -104,11 +108,11 @@ impl Kind {
                 programs::run(load)
             }
             Self::OneInsert => {
-                db.exec(&format!("{WIDE_ROWS} from generate_series(1, {}) g", ROWS / divisor));
+                db.exec(&wide_insert(ROWS / divisor));
                 Ok(())
             }
             Self::HugeInsert => {
-                db.exec(&format!("{WIDE_ROWS} from generate_series(1, {}) g", HUGE_ROWS / divisor));
+                db.exec(&wide_insert(HUGE_ROWS / divisor));
                 Ok(())
             }
             Self::Toasted => {
@@ -143,6 +147,18 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+impl Size {
+    /// Rows of W2, and the statement that inserts them.
+    pub(crate) fn of_one_insert(self) -> (u32, String) {
+        let rows = ROWS / self.divisor;
+        (rows, wide_insert(rows))
+    }
+}
+
+fn wide_insert(rows: u32) -> String {
+    format!("{WIDE_ROWS} from generate_series(1, {rows}) g")
 }
 
 /// An expression of 2,560 characters that do not compress, more than a row keeps in its page.
