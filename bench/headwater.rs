@@ -3,14 +3,15 @@
 use std::fmt;
 
 use anyhow::{Result, anyhow};
+use headwater::lsn::Lsn;
 
 use crate::arguments::Socket;
 use crate::backlog::PUBLICATION;
 use crate::contender::{Contender, Job, Running};
 use crate::equality::{Counted, Events};
 use crate::ground::Ground;
-use crate::support::Daemon;
 use crate::support::daemon::Builder;
+use crate::support::{Daemon, Session};
 
 /// One way to run it.
 #[derive(Clone)]
@@ -34,7 +35,10 @@ struct Working {
     daemon: Daemon,
     id: u32,
     /// Of a drain: the end of the last commit.
-    end_lsn: f64,
+    end_lsn: Lsn,
+    session: Session,
+    /// Asks the slot how far it has been confirmed, which the daemon does when its checkpoint is durable.
+    confirmed: String,
 }
 
 impl Headwater {
@@ -106,9 +110,11 @@ impl Contender for Headwater {
 
     fn start<'a>(&self, ground: &'a Ground, job: &Job<'a>) -> Result<Box<dyn Running + 'a>> {
         let mut daemon = self.builder(ground, job).spawn();
-        #[allow(clippy::cast_precision_loss, reason = "the metric is a floating-point number as well")]
-        let end_lsn = job.backlog.map_or(f64::INFINITY, |truth| truth.end_lsn.0 as f64);
-        Ok(Box::new(Working { id: daemon.id(), daemon, end_lsn }))
+        let end_lsn = job.backlog.map_or(Lsn(u64::MAX), |truth| truth.end_lsn);
+        let session = Session::open(ground.postgres.port(), "postgres", job.database)?;
+        let confirmed =
+            format!("select confirmed_flush_lsn from pg_replication_slots where slot_name = '{}'", job.slot);
+        Ok(Box::new(Working { id: daemon.id(), daemon, end_lsn, session, confirmed }))
     }
 }
 
@@ -119,11 +125,9 @@ impl Running for Working {
 
     fn is_done(&mut self) -> Result<bool> {
         self.daemon.assert_running();
-        let Ok(response) = self.daemon.get("/metrics") else { return Ok(false) };
-        let line = response.body.lines().find(|line| line.starts_with("headwater_checkpoint_lsn{"));
-        let value = line.and_then(|line| line.rsplit_once(' ')).map(|(_, value)| value);
-        let stored = value.and_then(|value| value.trim().parse::<f64>().ok()).unwrap_or(0.0);
-        Ok(stored >= self.end_lsn)
+        // The server is asked, not the daemon: with hundreds of tables its pages are work.
+        let confirmed = self.session.value(&self.confirmed);
+        Ok(confirmed.parse::<Lsn>()? >= self.end_lsn)
     }
 
     fn finish(mut self: Box<Self>, counted: &mut Counted) -> Result<()> {

@@ -76,7 +76,10 @@ impl Group {
         match (self.behind, quiet) {
             // A backlog that comes with pauses, or its end: no reason to commit at each of them.
             (true, true) => self.interval,
-            (true, false) => self.interval.saturating_mul(BEHIND_INTERVALS).max(self.stretched),
+            (true, false) => {
+                let stretched = self.stretched.saturating_mul(BEHIND_INTERVALS);
+                self.interval.saturating_mul(BEHIND_INTERVALS).max(stretched).min(self.max_open)
+            }
             (false, _) => self.interval.max(self.stretched),
         }
     }
@@ -101,7 +104,7 @@ impl Group {
 
 /// A batch of a busy stream stays open this many times as long as the last commit took.
 const COMMIT_SHARE: u32 = 4;
-/// Intervals that a batch stays open during a backlog without pauses.
+/// Batches stay open this much longer during a backlog without pauses.
 const BEHIND_INTERVALS: u32 = 5;
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use super::interest::Interest;
 use super::producer::{Headers, Message, Produced, Producer, Topic};
 use super::progress::{Progress, refused};
 use super::service::Service;
+use super::spread::Spread;
 use super::topics::{Purpose, Topics};
 use super::wake::Wake;
 use super::{BatchId, CheckpointMode, CheckpointRecord, InFlight, Sink, settings};
@@ -34,6 +35,7 @@ pub struct KafkaSink {
     context: ContextHeaders,
     mode: Mode,
     capacity: InFlight,
+    spread: Spread,
     /// Of the batch that is open.
     open: InFlight,
     /// Closed batches whose checkpoint found the queue full.
@@ -127,6 +129,7 @@ impl KafkaSink {
         let registry = Topics::new(config)?;
         let name = config.checkpoint.topic.clone();
         let checkpoint_topic = Target { topic: service.producer().topic(&name)?, name };
+        let capacity = settings::capacity(config, queue_bytes);
         Ok(Self {
             topics: Vec::new(),
             checkpoint_topic,
@@ -138,7 +141,8 @@ impl KafkaSink {
             } else {
                 Mode::AtLeastOnce(Batches::default())
             },
-            capacity: settings::capacity(config, queue_bytes),
+            capacity,
+            spread: Spread::new(capacity.records),
             open: InFlight::default(),
             deferred: VecDeque::new(),
             empty: VecDeque::new(),
@@ -334,12 +338,19 @@ impl Sink for KafkaSink {
         }
         let number = self.number();
         let mut next = from;
+        let mut room = self.spread.limit().saturating_sub(self.service.producer().queued() as u64);
         while let Some(record) = records.get(next) {
+            if room == 0 {
+                self.service.starve();
+                break;
+            }
+            room -= 1;
             let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
             let produced = self.produce(&record, number)?;
             if !self.judge(produced, Some(record.topic), bytes)? {
                 break;
             }
+            self.spread.add(record.topic);
             next += 1;
         }
         Ok(next)
@@ -613,7 +624,12 @@ mod tests {
             sink.commit(BatchId(0), Some(checkpoint())).unwrap();
             cluster.broker_up(1).unwrap();
             assert_eq!(next(&mut sink, &wake).unwrap(), BatchId(0));
-            assert!(sink.write(&records, taken).unwrap() > taken);
+            // Room is made when the reports of what was committed are served, which another thread does.
+            let began = Instant::now();
+            while sink.write(&records, taken).unwrap() == taken {
+                assert!(began.elapsed() < Duration::from_secs(10), "no room");
+                std::thread::yield_now();
+            }
         }
     }
 

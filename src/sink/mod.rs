@@ -16,6 +16,7 @@ mod progress;
 pub(crate) mod sample;
 mod service;
 mod settings;
+mod spread;
 mod state_file;
 mod topics;
 mod wake;

@@ -304,6 +304,8 @@ impl Kafka {
 /// For many short runs on a small machine.
 const FRUGAL_JVM: &[&str] = &["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 
+/// Index files are preallocated, and the first write to one may bring all of it into memory: hundreds of topics with the
+/// default of 10 MiB would measure the disk's read-ahead.
 const PROPERTIES: &str = "\
 node.id=1
 process.roles=broker,controller
@@ -325,6 +327,7 @@ transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 group.initial.rebalance.delay.ms=0
 message.max.bytes=4194304
 log.cleaner.dedupe.buffer.size=16777216
+log.index.size.max.bytes=262144
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=300
 ";
