@@ -2,7 +2,8 @@
 //!
 //! `produce` by topic name, to a topic handle held for it, and in batches; over 1, 50 and 500 topics; then, to one topic,
 //! compression, `linger.ms` and `batch.size`. Each row sends the same records, as Debezium's envelope with Headwater's seven
-//! headers, and waits until all are acknowledged. CPU time is that of this process, librdkafka's threads included.
+//! headers, and waits until all are acknowledged. Rows alternate in rounds, of which the first is for the broker to warm up;
+//! medians are printed. CPU time is that of this process, librdkafka's threads included.
 #![allow(unsafe_code, reason = "the calls that are compared are librdkafka's own")]
 #![allow(clippy::print_stdout, clippy::panic, reason = "a command that prints a table, or fails")]
 
@@ -35,49 +36,66 @@ enum Method {
     Batch,
 }
 
-struct Case<'a> {
+#[derive(Clone, Copy)]
+struct Case {
     method: Method,
     topics: usize,
+    /// Records in a row for the same topic.
+    run: u32,
     headers: bool,
-    properties: &'a [(&'a str, &'a str)],
+    property: Option<(&'static str, &'static str)>,
 }
 
 fn main() {
     headwater::allocator::tune();
     let kafka = Kafka::start_with(&["-Xms1g", "-Xmx1g", "-XX:+UseG1GC"]);
-    let records = std::env::var("RECORDS").ok().and_then(|text| text.parse().ok()).unwrap_or(400_000);
+    let number =
+        |name: &str, usual| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usual);
+    let (records, rounds) = (number("RECORDS", 200_000), number("ROUNDS", 3));
     let (begun, made) = (cpu_seconds(), (0..records).map(|number| value(number).len()).sum::<usize>());
     let making = (cpu_seconds() - begun) / f64::from(records) * 1e6;
     println!(
-        "{records} records a row, {} bytes each; making one takes {making:.2} µs, which is left out\n",
+        "{records} records a row, {} bytes each; making one takes {making:.2} µs, which is left out; medians of {rounds} rounds\n",
         made / records as usize
     );
-    println!("| call | topics | headers | properties | µs of CPU a record | records/s |");
-    println!("| --- | ---: | ---: | --- | ---: | ---: |");
-    let row = |case: &Case<'_>| {
-        let (cpu, rate) = run(&kafka, case, records);
-        let properties: Vec<String> =
-            case.properties.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        println!(
-            "| {:?} | {} | {} | {} | {:.2} | {rate:.0} |",
-            case.method,
-            case.topics,
-            if case.headers { 7 } else { 0 },
-            properties.join(" "),
-            cpu - making,
-        );
-    };
-    let usual: &[(&str, &str)] = &[];
-    row(&Case { method: Method::Handle, topics: 1, headers: true, properties: usual });
-    for topics in [1, 50, 500] {
-        for headers in [true, false] {
-            for method in [Method::Name, Method::Handle] {
-                row(&Case { method, topics, headers, properties: usual });
+    let cases = cases();
+    let mut measured = vec![Vec::new(); cases.len()];
+    for round in 0..=rounds {
+        for (case, measured) in cases.iter().zip(&mut measured) {
+            let figures = run(&kafka, case, records);
+            if round > 0 {
+                measured.push(figures);
             }
         }
-        row(&Case { method: Method::Batch, topics, headers: false, properties: usual });
     }
-    for property in [
+    println!("| call | topics | in a row | headers | property | µs of CPU a record | records/s |");
+    println!("| --- | ---: | ---: | ---: | --- | ---: | ---: |");
+    for (case, measured) in cases.iter().zip(&measured) {
+        let Case { method, topics, run, headers, property } = case;
+        let property = property.map_or_else(String::new, |(key, value)| format!("`{key}={value}`"));
+        let headers = if *headers { 7 } else { 0 };
+        let cpu = median(measured.iter().map(|(cpu, _)| cpu - making).collect());
+        let rate = median(measured.iter().map(|(_, rate)| *rate).collect());
+        println!("| {method:?} | {topics} | {run} | {headers} | {property} | {cpu:.2} | {rate:.0} |");
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let usual = Case { method: Method::Handle, topics: 1, run: 1, headers: true, property: None };
+    let mut all = Vec::new();
+    for topics in [1, 50, 500] {
+        for headers in [true, false] {
+            all.extend([Method::Name, Method::Handle].map(|method| Case {
+                method,
+                topics,
+                headers,
+                ..usual
+            }));
+        }
+        all.push(Case { method: Method::Handle, topics, headers: false, run: BATCH, ..usual });
+        all.push(Case { method: Method::Batch, topics, headers: false, run: BATCH, ..usual });
+    }
+    let properties = [
         ("compression.type", "none"),
         ("compression.type", "lz4"),
         ("compression.type", "zstd"),
@@ -91,13 +109,18 @@ fn main() {
         ("batch.size", "262144"),
         ("batch.size", "1000000"),
         ("batch.size", "4000000"),
-    ] {
-        row(&Case { method: Method::Handle, topics: 1, headers: true, properties: &[property] });
-    }
+    ];
+    all.extend(properties.map(|property| Case { property: Some(property), ..usual }));
+    all
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// CPU µs per record and records per second.
-fn run(kafka: &Kafka, case: &Case<'_>, records: u32) -> (f64, f64) {
+fn run(kafka: &Kafka, case: &Case, records: u32) -> (f64, f64) {
     let prefix = support::unique("produce");
     let names: Vec<String> = (0..case.topics).map(|index| format!("{prefix}.{index}")).collect();
     for name in &names {
@@ -108,12 +131,13 @@ fn run(kafka: &Kafka, case: &Case<'_>, records: u32) -> (f64, f64) {
         .set("bootstrap.servers", kafka.brokers())
         .set("enable.idempotence", "true")
         .set("compression.type", "lz4")
-        .set("linger.ms", "20")
-        .set("queue.buffering.max.messages", "4000")
-        .set("queue.buffering.max.kbytes", "9216")
+        .set("linger.ms", "5")
+        // As Headwater fills its queue with 64 MiB: see `sink::spread`.
+        .set("queue.buffering.max.messages", if case.topics < 100 { "4000" } else { "12000" })
+        .set("queue.buffering.max.kbytes", "12288")
         .set("delivery.report.only.error", "true");
-    for (key, value) in case.properties {
-        settings.set(*key, *value);
+    if let Some((key, value)) = case.property {
+        settings.set(key, value);
     }
     let producer: BaseProducer = settings.create().expect("a producer");
     let native = producer.client().native_ptr();
@@ -136,12 +160,13 @@ fn run(kafka: &Kafka, case: &Case<'_>, records: u32) -> (f64, f64) {
         }
     } else {
         for number in 0..records {
-            target.one(case.method, (number as usize * 7919) % case.topics, number);
+            target.one(case.method, ((number / case.run) as usize * 7919) % case.topics, number);
         }
     }
     producer.flush(Duration::from_secs(120)).expect("all acknowledged");
     let spent = (cpu_seconds() - cpu) / f64::from(records) * 1e6;
     let rate = f64::from(records) / begun.elapsed().as_secs_f64();
+    kafka.delete_topics(&names.iter().map(String::as_str).collect::<Vec<_>>());
     for handle in handles {
         // SAFETY: made above, used no more.
         unsafe { sys::rd_kafka_topic_destroy(handle) };

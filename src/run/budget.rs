@@ -30,7 +30,7 @@ impl Budget {
 }
 
 const RECORDS_SHARE: u64 = 10;
-/// All of it is for hundreds of topics; the sink fills a third when there are few.
+/// All of it is for hundreds of topics; the sink fills a quarter when there are few.
 const QUEUE_SHARE: u64 = 2;
 /// One read or write of the disk; more brings nothing, for the kernel reads ahead and writes behind.
 const SPOOL_BYTES: usize = 256 * 1024;

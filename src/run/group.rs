@@ -66,6 +66,11 @@ impl Group {
         full || moment.boundary && (moment.quiet && !self.behind || age >= self.patience(moment.quiet))
     }
 
+    /// Whether what was encoded may wait for more, because there is a backlog and more to read.
+    pub fn gathers(&self, moment: Moment) -> bool {
+        self.behind && !moment.quiet && !self.due(moment)
+    }
+
     /// Whether there is a backlog.
     pub fn set_behind(&mut self, behind: bool) {
         self.behind = behind;
@@ -166,6 +171,17 @@ mod tests {
         assert!(group.due(at(now + Duration::from_millis(100), true, true)), "its end");
         group.set_behind(false);
         assert!(group.due(at(now, true, true)));
+    }
+
+    #[test]
+    fn only_a_backlog_gathers() {
+        let (mut group, now) = (group(), Instant::now());
+        group.add(10, now);
+        assert!(!group.gathers(at(now, true, false)));
+        group.set_behind(true);
+        assert!(group.gathers(at(now, true, false)));
+        assert!(!group.gathers(at(now, true, true)), "nothing is left to read");
+        assert!(!group.gathers(at(now + Duration::from_millis(500), true, false)), "a commit waits for it");
     }
 
     #[test]

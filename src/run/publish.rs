@@ -151,9 +151,13 @@ impl Publisher {
         self.is_handed_over() && !self.group.is_open() && self.ledger.is_empty() && self.unstored.is_none()
     }
 
-    /// Gives the sink what it takes.
-    pub(crate) fn hand_over(&mut self) -> Result<()> {
-        if self.is_handed_over() {
+    /// Gives the sink what it takes. During a backlog records gather first: the sink sends what it gets at once in one piece
+    /// to each partition, and nobody waits for the newest.
+    pub(crate) fn hand_over(&mut self, moment: Moment) -> Result<()> {
+        let gathers = self.written == 0
+            && self.records.byte_len() < GATHER_BYTES.min(self.settings.buffer_bytes / 2)
+            && self.group.gathers(moment);
+        if self.is_handed_over() || gathers {
             return Ok(());
         }
         self.written = self.sink.write(&self.records, self.written)?;
@@ -299,6 +303,8 @@ impl Publisher {
 
 /// A server that asks for a reply is about to end the session or to shut down, and waits for the log to be confirmed.
 const ASKED_EVERY: Duration = Duration::from_millis(100);
+/// Encoded bytes that gather during a backlog before the sink gets them.
+const GATHER_BYTES: usize = 512 * 1024;
 /// A commit older than this when it is read is part of a backlog.
 const BEHIND_US: i64 = 2_000_000;
 
@@ -543,7 +549,8 @@ mod tests {
                 }
             });
             let (boundary, over) = (!stream.is_open(), stream.is_over());
-            let sealed = learned.and_then(|()| publisher.hand_over()).and_then(|()| {
+            let moment = Moment { now, boundary, quiet: quiet || over };
+            let sealed = learned.and_then(|()| publisher.hand_over(moment)).and_then(|()| {
                 if over {
                     return publisher.seal_last(|| stream.position(), now, clock);
                 }

@@ -116,7 +116,7 @@ impl Rehearsal {
     /// The rest of a turn of the session: records are handed over, counters published, durable batches learned.
     pub fn turn(&mut self) -> Result<()> {
         self.publisher.poll(self.now, |_| {})?;
-        self.publisher.hand_over()?;
+        self.publisher.hand_over(Moment { now: self.now, boundary: false, quiet: true })?;
         self.translator.flush_counters();
         Ok(())
     }

@@ -104,7 +104,7 @@ impl Session {
             self.learn(now, clock)?;
             self.report(now, clock)?;
             self.server_is_there(now)?;
-            self.parts.publisher.hand_over()?;
+            self.hand_over(now)?;
             self.seal(now, clock)?;
             if let Some(ended) = self.drained(now) {
                 return self.finish(ended, clock);
@@ -164,9 +164,20 @@ impl Session {
         gone("the server has ended the SQL connection (it is probably shutting down)")
     }
 
-    fn seal(&mut self, now: Instant, clock: Now) -> Result<()> {
+    fn hand_over(&mut self, now: Instant) -> Result<()> {
+        // Who drains waits for everything.
+        let quiet = self.quiet || self.draining_since.is_some();
+        let moment = Moment { quiet, ..self.moment(now) };
+        self.parts.publisher.hand_over(moment)
+    }
+
+    fn moment(&self, now: Instant) -> Moment {
         let boundary = !self.parts.translator.assembler().is_open();
-        let moment = Moment { now, boundary, quiet: self.quiet };
+        Moment { now, boundary, quiet: self.quiet }
+    }
+
+    fn seal(&mut self, now: Instant, clock: Now) -> Result<()> {
+        let moment = self.moment(now);
         let draining = self.draining_since.is_some();
         let position = self.position();
         let publisher = &mut self.parts.publisher;
@@ -174,7 +185,7 @@ impl Session {
             return publisher.seal_last(|| position, now, clock);
         }
         publisher.seal(moment, || position.clone(), clock)?;
-        if boundary {
+        if moment.boundary {
             publisher.store_idle(position, (now, std::mem::take(&mut self.asked)), clock)?;
         }
         Ok(())

@@ -57,7 +57,7 @@ const WINDOW: u32 = 4096;
 /// Beyond it a request costs little beside its records.
 const RECORDS_OF_TOPIC: u64 = 128;
 /// Of the queue that is enough for few topics.
-const FEW_TOPICS_SHARE: u64 = 3;
+const FEW_TOPICS_SHARE: u64 = 4;
 
 #[cfg(test)]
 mod tests {
@@ -71,9 +71,9 @@ mod tests {
 
     #[test]
     fn few_topics_wait_in_a_short_queue() {
-        assert_eq!(Spread::new(12_000).limit(), 4000);
-        assert_eq!(fed(4, 100_000).limit(), 4000);
-        assert_eq!(fed(31, 100_000).limit(), 4000);
+        assert_eq!(Spread::new(12_000).limit(), 3000);
+        assert_eq!(fed(4, 100_000).limit(), 3000);
+        assert_eq!(fed(23, 100_000).limit(), 3000);
     }
 
     #[test]
@@ -87,6 +87,6 @@ mod tests {
     fn forgets_topics_that_are_silent() {
         let mut spread = fed(500, WINDOW * 3);
         (0..WINDOW * 2).for_each(|_| spread.add(TopicId(7)));
-        assert_eq!(spread.limit(), 4000);
+        assert_eq!(spread.limit(), 3000);
     }
 }
