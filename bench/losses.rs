@@ -5,24 +5,32 @@ use crate::report::Report;
 use crate::rows::{thousands, whole};
 use crate::summary;
 
-/// A line for every figure in which another contender is better than Headwater, exactly once over TCP.
+/// A line for every figure in which another contender is better than Headwater, exactly once over the same kind of socket.
 pub(crate) fn losses(report: &Report) -> Vec<String> {
     let mut all = Vec::new();
     for workload in summary::workloads(&report.drains) {
         let lines = summary::of_workload(&report.drains, workload);
-        let Some(ours) = lines.iter().find(|line| line.contender == OURS) else { continue };
-        for other in lines.iter().filter(|line| is_rival(line.contender)) {
-            let name = other.contender;
-            let (our_rate, rate) = (ours.rate().median, other.rate().median);
-            if rate > our_rate {
-                let share = our_rate / rate;
-                let (our_rate, rate) = (whole(our_rate), whole(rate));
-                all.push(format!("{workload}, rate: {our_rate} changes/s, {name} {rate} ({share:.2} of it)"));
-            }
-            for Figure { name: what, of, unit } in FIGURES {
-                let (our, their) = (ours.over(of).median, other.over(of).median);
-                if their < our {
-                    all.push(format!("{workload}, {what}: {our:.2} {unit}, {name} {their:.2} {unit}"));
+        for socket in ["", summary::UNIX] {
+            let Some(ours) = lines.iter().find(|line| line.contender == format!("{OURS}{socket}")) else {
+                continue;
+            };
+            for other in lines.iter().filter(|line| is_rival(line.contender, socket)) {
+                let name = other.contender;
+                let (our_rate, rate) = (ours.rate().median, other.rate().median);
+                if rate > our_rate {
+                    let share = our_rate / rate;
+                    let (our_rate, rate) = (whole(our_rate), whole(rate));
+                    all.push(format!(
+                        "{workload}{socket}, rate: {our_rate} changes/s, {name} {rate} ({share:.2} of it)"
+                    ));
+                }
+                for Figure { name: what, of, unit } in FIGURES {
+                    let (our, their) = (ours.over(of).median, other.over(of).median);
+                    if their < our {
+                        all.push(format!(
+                            "{workload}{socket}, {what}: {our:.2} {unit}, {name} {their:.2} {unit}"
+                        ));
+                    }
                 }
             }
         }
@@ -30,7 +38,7 @@ pub(crate) fn losses(report: &Report) -> Vec<String> {
     for per_second in summary::rates(&report.latencies) {
         let lines = summary::at_rate(&report.latencies, per_second);
         let Some(ours) = lines.iter().find(|line| line.contender == OURS) else { continue };
-        for other in lines.iter().filter(|line| is_rival(line.contender)) {
+        for other in lines.iter().filter(|line| is_rival(line.contender, "")) {
             for (what, of) in summary::PERCENTILES {
                 let (our, their) = (ours.over(of).median, other.over(of).median);
                 if their < our {
@@ -43,9 +51,9 @@ pub(crate) fn losses(report: &Report) -> Vec<String> {
     all
 }
 
-/// Somebody else over TCP; what Unix sockets do for `pg_recvlogical` they do for Headwater as well.
-fn is_rival(contender: &str) -> bool {
-    !contender.starts_with("headwater") && !contender.contains("Unix socket")
+/// Somebody else over the same kind of socket.
+fn is_rival(contender: &str, socket: &str) -> bool {
+    !contender.starts_with("headwater") && contender.ends_with(summary::UNIX) != socket.is_empty()
 }
 
 struct Figure {

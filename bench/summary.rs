@@ -111,5 +111,6 @@ pub(crate) type OfLatency = fn(&Latency) -> f64;
 pub(crate) const PERCENTILES: [(&str, OfLatency); 2] =
     [("p50", |one| one.seen.p50), ("p99", |one| one.seen.p99)];
 
-const UNIX: &str = "Unix socket";
+/// What follows the name of a contender that came by a Unix socket.
+pub(crate) const UNIX: &str = ", Unix socket";
 const TOPIC: &str = "BEGIN/END topic";
