@@ -142,6 +142,11 @@ impl Arguments {
         Size { divisor: if self.quick { kind.quick_divisor() } else { 1 } }
     }
 
+    /// Drains that do not count, before the first of those that do.
+    pub(crate) fn warm_ups(&self, kind: Kind) -> usize {
+        if self.quick || kind == Kind::HugeInsert { 1 } else { 4 }
+    }
+
     /// Those that are measured alone, because nobody else does the same.
     pub(crate) fn alone(&self) -> Vec<Headwater> {
         let socket = self.sockets(false)[0];

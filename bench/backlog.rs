@@ -16,6 +16,7 @@ pub(crate) struct Backlog {
     /// What is in it, as the server itself counts.
     pub(crate) truth: Truth,
     prefix: String,
+    warm_up_slots: Vec<String>,
 }
 
 impl Backlog {
@@ -37,16 +38,20 @@ impl Backlog {
                 db.exec(&format!("select pg_copy_logical_replication_slot('{prefix}', '{copy}')"));
             }
         }
-        db.exec(&format!("select pg_copy_logical_replication_slot('{prefix}', '{prefix}_warm_up')"));
+        let warm_up_slots: Vec<String> =
+            (0..arguments.warm_ups(kind)).map(|number| format!("{prefix}_warm_up_{number}")).collect();
+        for copy in &warm_up_slots {
+            db.exec(&format!("select pg_copy_logical_replication_slot('{prefix}', '{copy}')"));
+        }
         kind.write(ground, &db, size)?;
         db.exec("checkpoint");
         let truth = truth(&db, &prefix)?;
-        Ok(Self { db, kind, truth, prefix })
+        Ok(Self { db, kind, truth, prefix, warm_up_slots })
     }
 
-    /// The copy for a run that does not count.
-    pub(crate) fn warm_up_slot(&self) -> String {
-        format!("{}_warm_up", self.prefix)
+    /// The copies for runs that do not count.
+    pub(crate) fn warm_up_slots(&self) -> &[String] {
+        &self.warm_up_slots
     }
 
     /// The copy that belongs to one contender in one round.

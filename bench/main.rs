@@ -105,9 +105,11 @@ fn backlog_rounds(ground: &Ground, arguments: &Arguments, kind: Kind, report: &m
     let backlog = Backlog::prepare(ground, kind, arguments, contenders.len())?;
     println!("{kind}: {}", backlog.truth);
     if let Some(contender) = contenders.first().filter(|_| report.drains.is_empty()) {
-        // A Java machine that has just started compiles while it serves.
-        let drain = drain::drain(ground, &backlog, &**contender, 0, &backlog.warm_up_slot())?;
-        println!("  not counted, to warm the broker up: {drain}");
+        // A Java machine that has just started compiles while it serves, for half a minute of work.
+        for slot in backlog.warm_up_slots() {
+            let drain = drain::drain(ground, &backlog, &**contender, 0, slot)?;
+            println!("  not counted, to warm the broker up: {drain}");
+        }
     }
     for (round, index) in turns(arguments.rounds(), contenders.len()) {
         let slot = backlog.slot(round, index);
