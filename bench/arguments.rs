@@ -144,7 +144,7 @@ impl Arguments {
 
     /// Drains that do not count, before the first of those that do.
     pub(crate) fn warm_ups(&self, kind: Kind) -> usize {
-        if self.quick || kind == Kind::HugeInsert { 1 } else { 4 }
+        if self.quick || kind == Kind::HugeInsert { 1 } else { 8 }
     }
 
     /// Those that are measured alone, because nobody else does the same.

@@ -13,7 +13,18 @@ const MEMORY_BYTES: u64 = 64 * 1024 * 1024;
 
 #[test]
 fn an_outage_keeps_the_session_and_the_memory() {
-    const OUTAGE: Duration = Duration::from_secs(30);
+    let kept_session = outage_under_load(Duration::from_secs(30));
+    assert!(kept_session);
+}
+
+/// Coordinators end a transaction after a minute by default: the session may be another afterwards, memory and events are not.
+#[test]
+fn an_outage_longer_than_a_kafka_transaction_keeps_the_memory() {
+    outage_under_load(Duration::from_secs(65));
+}
+
+/// Brokers stand still for so long while two clients write. Whether the session is still the same afterwards.
+fn outage_under_load(outage: Duration) -> bool {
     let (db, kafka) = (Postgres::shared(18).database("faults"), broker());
     workload::prepare(&db);
     let mut daemon = daemon(&db, &kafka)
@@ -28,7 +39,7 @@ fn an_outage_keeps_the_session_and_the_memory() {
     wait_until(DEADLINE, "unhealthy daemon", || health(&daemon) == 503);
     assert_eq!(daemon.get("/readyz").unwrap().status, 200);
     let confirmed = db.confirmed_flush_lsn(&slot(&db));
-    pass(OUTAGE.saturating_sub(began.elapsed()));
+    pass(outage.saturating_sub(began.elapsed()));
     assert_eq!(db.confirmed_flush_lsn(&slot(&db)), confirmed, "what Kafka does not hold was confirmed");
     let processor = processor_time(&daemon) - processor_before;
     kafka.resume();
@@ -36,13 +47,16 @@ fn an_outage_keeps_the_session_and_the_memory() {
     load.finish();
     let truth = Truth::read(&db);
     truth.exactly_once(&mut reader(&db, &kafka));
-    assert_eq!(walsender(&db), session, "the session survived: {}", daemon.log());
-    assert_eq!(restarts(&daemon), 0);
-    let peak = daemon.peak_memory_bytes();
-    println!("peak memory {} KiB; processor time in the outage {processor} s", peak / 1024);
+    let (restarts, peak) = (restarts(&daemon), daemon.peak_memory_bytes());
+    println!(
+        "{restarts} sessions failed; peak memory {} KiB; {processor} s of processor time in the outage",
+        peak / 1024
+    );
     assert!(peak < MEMORY_BYTES, "{peak} bytes");
     assert!(processor <= 2, "{processor} s of processor time for nothing");
-    assert_eq!(daemon.terminate().code(), Some(0));
+    let kept_session = walsender(&db) == session && restarts == 0;
+    assert_eq!(daemon.terminate().code(), Some(0), "{}", daemon.log());
+    kept_session
 }
 
 /// The broker goes with a transaction open, by SIGKILL and in order, and comes back.
