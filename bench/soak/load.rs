@@ -23,11 +23,11 @@ impl Load {
             "create table item (id bigint primary key, customer int, amount numeric(12,2), note text, at timestamptz);
              insert into item select g, g % 1000, g / 7.0, md5(g::text), now() from generate_series(0, {ROWS} - 1) g;
              create procedure work(n bigint) language plpgsql as $$
-             declare first bigint := n * 5; some bigint := first + 1000 + n * 7919 % ({ROWS} - 2000);
+             declare first bigint := n * 5; middle bigint := first + 1000 + n * 7919 % ({ROWS} - 2000);
              begin
                  insert into item select g, g % 1000, g / 7.0, md5(g::text), now()
                      from generate_series(first + {ROWS}, first + {ROWS} + 4) g;
-                 update item set amount = amount + 1, at = now() where id between some and some + 9;
+                 update item set amount = amount + 1, at = now() where id between middle and middle + 9;
                  delete from item where id between first and first + 4;
              end $$"
         ));
