@@ -54,9 +54,11 @@ impl Latencies<'_> {
     }
 }
 
-/// The workloads in the order in which they ran.
+/// The workloads, by name.
 pub(crate) fn workloads(drains: &[Measured]) -> Vec<&str> {
-    in_order(drains.iter().map(|one| one.workload.as_str()))
+    let mut all = in_order(drains.iter().map(|one| one.workload.as_str()));
+    all.sort_unstable();
+    all
 }
 
 /// The contenders of a workload in the order in which they first ran.
