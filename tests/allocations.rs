@@ -124,11 +124,19 @@ fn no_kind_of_message_allocates() {
             by_row.update(Some(b'O')),
             by_row.delete(b'O'),
             truncate,
+            message(true),
             commit(),
+            message(false),
         ],
-        events: 9,
+        events: 11,
     };
     assert_eq!(steady(&workload), 0);
+}
+
+/// A logical decoding message of a transaction, or outside of any.
+fn message(transactional: bool) -> Vec<u8> {
+    let lsn = workloads::LSN.0.to_be_bytes();
+    [&b"M"[..], &[u8::from(transactional)], &lsn, b"app\0", &5_u32.to_be_bytes(), b"hello"].concat()
 }
 
 /// As long as no new table comes, many cost no more than one: places are found by number.

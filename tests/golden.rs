@@ -50,6 +50,8 @@ const DEVIATIONS: &[(&str, Differ, &[&str], &str)] = &[
         "intervals are exact"),
     ("interval_string", WithoutQuirks, &["public.iv: value.after.i3"],
         "intervals are exact"),
+    ("messages_tx", Always, &["transaction: value.data_collections[].data_collection"],
+        "the collection of messages has a name instead of the identity of a Java object"),
     ("null_with_default", WithoutQuirks, &["public.d: value.after.b", "public.d: value.after.i", "public.d: value.after.n", "public.d: value.after.t", "public.d: value.before.b", "public.d: value.before.i", "public.d: value.before.n", "public.d: value.before.t"],
         "an explicit NULL is null instead of the column's default"),
     ("null_with_default_off", WithoutQuirks, &["public.d: value.source.snapshot"],
@@ -117,7 +119,7 @@ cases! {
     arrays arrays_multidim arrays_plain arrays_string_modes binary_base64 binary_base64_url binary_bytes
     binary_hex bulk column_exclude column_include column_include_no_key crud empty_tables empty_vs_null
     generated generated_published geometry_special hstore_map identifiers interval_numeric interval_string
-    key_change key_change_tx key_types large_values no_primary_key not_null_zero null_with_default
+    key_change key_change_tx key_types large_values messages messages_filtered messages_tx no_primary_key not_null_zero null_with_default
     null_with_default_off numbers_double numbers_json_numeric numbers_precise numbers_special_precise
     numbers_string numeric_keys origin partitions_leaf partitions_root pg_output_settings
     pg_timezone_newyork publication_filters replica_full replica_index_with_pk schema_changes
@@ -223,6 +225,7 @@ fn configured(builder: Builder, name: &str, properties: &str) -> Builder {
             }
             "schema.exclude.list" => builder.set("source.exclude_tables", vec![format!("{value}.*")]),
             "column.include.list" => builder.set("source.columns", list()),
+            "message.prefix.include.list" => builder.set("source.messages", list()),
             "column.exclude.list" => builder.set("source.exclude_columns", list()),
             "unavailable.value.placeholder" => builder.set("events.unavailable_value_placeholder", value),
             "topic.transaction" => builder.set("topics.transaction", format!("{{name}}.{value}")),

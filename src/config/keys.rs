@@ -59,7 +59,7 @@ pub(super) const SECTIONS: [(&str, &str); 11] = [
 ];
 
 /// Names that other tools have for keys, with underscores for their dots, for suggestions.
-pub(super) const SYNONYMS: [(&str, &str); 23] = [
+pub(super) const SYNONYMS: [(&str, &str); 25] = [
     ("topic_prefix", "name"),
     ("prefix", "name"),
     ("database_server_name", "name"),
@@ -80,6 +80,8 @@ pub(super) const SYNONYMS: [(&str, &str); 23] = [
     ("table_exclude_list", "source.exclude_tables"),
     ("column_include_list", "source.columns"),
     ("column_exclude_list", "source.exclude_columns"),
+    ("message_prefix_include_list", "source.messages"),
+    ("message_prefix_exclude_list", "source.exclude_messages"),
     ("bootstrap_servers", "kafka.brokers"),
     ("replication_factor", "topics.replication_factor"),
     ("tombstones_on_delete", "events.tombstones"),
@@ -145,6 +147,8 @@ pub(super) const KEYS: &[Key] = &[
     entry("source.exclude_tables", Form::List, "[]", "schema.table patterns taken away from source.tables."),
     entry("source.columns", Form::List, "[]", "schema.table.column patterns; a table that one of them names keeps only the columns named. Other tables keep all."),
     entry("source.exclude_columns", Form::List, "[]", "schema.table.column patterns of columns that are left out of before and after. The key keeps its columns."),
+    entry("source.messages", Form::List, "[\"*\"]", "Prefixes of the logical decoding messages (pg_logical_emit_message, PostgreSQL 14 and newer) to capture: patterns in which * stands for any text and ? for one character. [] captures none."),
+    entry("source.exclude_messages", Form::List, "[]", "Patterns of prefixes taken away from source.messages."),
     entry("source.on_gap", Form::Choice(&["stop", "continue"], &["snapshot"]), "\"stop\"",
         "When changes between the checkpoint and the slot cannot be read any more. stop: end with exit code 69 and say what is missing. continue: go on from where the slot is, and count the gap."),
     entry("source.connect_timeout", Form::Duration(MS, seconds(600)), "\"10s\"", "Longest time for connecting, TLS and authentication together."),
@@ -190,6 +194,7 @@ pub(super) const KEYS: &[Key] = &[
     entry("topics.pattern", Form::Text, "\"{name}.{schema}.{table}\"",
         "Topic of a table; {table} must occur, {name} and {schema} may. Characters that Kafka does not take become _."),
     entry("topics.transaction", Form::Text, "\"{name}.transaction\"", "Topic of the BEGIN and END records; {name} may occur."),
+    entry("topics.message", Form::Text, "\"{name}.message\"", "Topic of logical decoding messages; {name} may occur. It is created with the first message."),
     entry("topics.create", Form::Bool, "true", "Create topics that are absent. With false, a missing topic ends the pipeline with exit code 69."),
     entry("topics.partitions", Form::Integer(1, 100_000), UNSET, "Partitions of topics that Headwater creates. Without it: the broker's num.partitions."),
     entry("topics.replication_factor", Form::Integer(1, 1_000), UNSET, "Replicas of topics that Headwater creates. Without it: the broker's default.replication.factor."),

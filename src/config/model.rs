@@ -72,6 +72,10 @@ pub struct Source {
     pub columns: Vec<String>,
     /// `schema.table.column` patterns of columns left out of `before` and `after`; the key keeps them.
     pub exclude_columns: Vec<String>,
+    /// Patterns of prefixes of logical decoding messages; default `["*"]`.
+    pub messages: Vec<String>,
+    /// Taken away from `messages`; default none.
+    pub exclude_messages: Vec<String>,
     /// What to do when changes between the checkpoint and the slot are gone; default `stop`.
     pub on_gap: OnGap,
     /// Default 10 s; for connecting, TLS and authentication together.
@@ -174,6 +178,8 @@ pub struct Topics {
     pub pattern: String,
     /// Default `{name}.transaction`, already filled in.
     pub transaction: String,
+    /// Of logical decoding messages; default `{name}.message`, already filled in.
+    pub message: String,
     /// Create topics that are absent; default true.
     pub create: bool,
     /// Partitions of created topics; none: the broker's default.

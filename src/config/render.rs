@@ -117,6 +117,7 @@ pub(super) fn settle(settings: &mut Settings, config: &Config) {
         ("source.slot", text(&config.source.slot)),
         ("source.publication", text(&config.source.publication)),
         ("topics.transaction", text(&config.topics.transaction)),
+        ("topics.message", text(&config.topics.message)),
         ("kafka.transactional_id", text(&config.kafka.transactional_id)),
         ("checkpoint.file", text(&config.checkpoint.file.to_string_lossy())),
         ("limits.max_message", Typed::Size(config.limits.max_message)),

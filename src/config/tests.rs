@@ -411,6 +411,7 @@ fn each_rule_has_its_words() {
         ("topics.pattern", "{name}", "send all tables to one topic"),
         ("topics.pattern", "{table}/x", "Kafka takes for a topic"),
         ("topics.transaction", "__headwater_checkpoints", "is also topics.transaction"),
+        ("topics.message", "__headwater_checkpoints", "is also topics.message"),
         ("topics.partitions", "0", "out of range"),
         ("sink.type", "file", "sink.path"),
         ("kafka.brokers", "", "is empty"),

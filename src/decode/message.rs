@@ -53,7 +53,7 @@ pub enum Message<'a> {
     },
     /// Unlike a row, a message of a subtransaction carries the id of the whole transaction when it is streamed
     /// (`pgoutput_message`, seen in 15 and 18): whether a rolled-back savepoint took it along cannot be told from the
-    /// stream. A session that needs messages exact must not ask for streaming.
+    /// stream: `run::streamed` gives streaming up then.
     Logical {
         xid: Option<Xid>,
         transactional: bool,

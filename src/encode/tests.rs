@@ -7,6 +7,7 @@ use crate::decode::{Message, Mode, ReplicaIdentity, Tuple, Value, parse};
 use crate::error::{Error, Kind};
 use crate::event::{Column, Event, KeyOf, Op, OtherKey, Row, Table, TableSlot, TopicId, TransactionContext};
 use crate::lsn::{Lsn, Oid, UnixMicros, Xid};
+use crate::modes::BinaryMode;
 use crate::source::catalog::{TypeDetails, TypeKind};
 
 const NULL: Value<'static> = Value::Null;
@@ -329,8 +330,7 @@ fn messages_inside_and_outside_of_transactions() {
         prefix: "app",
         content: b"transactional",
         lsn: Lsn(598_749_664),
-        ordinal: 1,
-        scope: MessageScope::Transactional(order),
+        scope: MessageScope::Transactional { ordinal: 1, order },
     };
     assert_eq!(encoder.message(&inside, 0, &mut records).unwrap_err().kind(), Kind::Internal);
     encoder.begin_transaction(&context(2703, 1_795_242_014_408_119, None));
@@ -338,7 +338,6 @@ fn messages_inside_and_outside_of_transactions() {
     let outside = MessageEvent {
         content: b"not transactional",
         lsn: Lsn(598_749_784),
-        ordinal: 0,
         scope: MessageScope::Lone { time: UnixMicros(1_795_242_014_408_119) },
         ..inside
     };
@@ -354,8 +353,31 @@ fn messages_inside_and_outside_of_transactions() {
         assert_eq!((key.as_deref(), written.as_deref()), (Some(r#"{"prefix":"app"}"#), Some(value)));
     }
     let (_, _, headers) = record(&records, 1);
-    let expected = [("headwater.id", "7300000000000000001:598749784:0"), ("headwater.lsn", "598749784")];
+    // Not that of the BEGIN record of a transaction whose commit record follows at once.
+    let expected = [("headwater.id", "7300000000000000001:598749783:0"), ("headwater.lsn", "598749784")];
     assert_eq!(headers, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+}
+
+#[test]
+fn the_content_of_a_message_is_in_the_mode_of_binary_values() {
+    let contents = BinaryMode::ALL.iter().map(|mode| {
+        let mut encoder = JsonEncoder::new(EncodeSettings {
+            modes: Modes { binary: *mode, ..Modes::default() },
+            ..settings("m")
+        });
+        let mut records = Records::default();
+        let message = MessageEvent {
+            topic: TopicId(0),
+            prefix: "",
+            content: b"\xff\xfe\xfd",
+            lsn: Lsn(8),
+            scope: MessageScope::Lone { time: UnixMicros(0) },
+        };
+        encoder.message(&message, 0, &mut records).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&record(&records, 0).1.unwrap()).unwrap();
+        value["message"]["content"].as_str().unwrap().to_owned()
+    });
+    assert_eq!(contents.collect::<Vec<_>>(), ["//79", "//79", "__79", "fffefd"]);
 }
 
 /// The `after` of an update of a table with a TOASTed column of each kind.

@@ -3,7 +3,8 @@
 use super::envelope::{JsonEncoder, Written, appended, internal};
 use super::records::Records;
 use super::source::Order;
-use super::writer::{push_base64, push_int, push_string};
+use super::value::push_bytes;
+use super::writer::{push_int, push_string};
 use crate::error::Result;
 use crate::event::TopicId;
 use crate::lsn::{Lsn, UnixMicros};
@@ -37,16 +38,20 @@ pub struct MessageEvent<'a> {
     pub topic: TopicId,
     pub prefix: &'a str,
     pub content: &'a [u8],
+    /// End of its record in the log.
     pub lsn: Lsn,
-    pub ordinal: u64,
     pub scope: MessageScope,
 }
 
 /// Whether a message belongs to the current transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageScope {
-    Transactional(Order),
-    /// Delivered at once. The protocol says no time for it: the caller's best is the last commit time.
+    Transactional {
+        ordinal: u64,
+        order: Order,
+    },
+    /// Delivered at once. The protocol says no time for it: the caller's best is the last commit time. It is a transaction
+    /// of its own, known by the last byte of its record: the next byte, its LSN, may begin the commit record of another.
     Lone {
         time: UnixMicros,
     },
@@ -125,18 +130,20 @@ impl JsonEncoder {
     pub fn message(&mut self, message: &MessageEvent<'_>, now_ns: i64, out: &mut Records) -> Result<Written> {
         let mut lsn = itoa::Buffer::new();
         let lsn = lsn.format(message.lsn.0).as_bytes();
-        let (source, headers, order) = match message.scope {
-            MessageScope::Transactional(_) if self.current.is_none() => {
+        let (source, headers, ordinal, order) = match message.scope {
+            MessageScope::Transactional { .. } if self.current.is_none() => {
                 return Err(internal("a transactional message outside of transactions"));
             }
-            MessageScope::Transactional(order) => (&self.source, &self.headers, order),
+            MessageScope::Transactional { ordinal, order } => (&self.source, &self.headers, ordinal, order),
             MessageScope::Lone { time } => {
                 let (source, headers) = &mut self.lone;
                 source.begin_lone(&self.settings, time, message.lsn);
-                headers.begin(self.settings.system_id, message.lsn, None);
-                (&*source, &*headers, Order { total: 0, data_collection: 0 })
+                let last_byte = Lsn(message.lsn.0.saturating_sub(1));
+                headers.begin(self.settings.system_id, last_byte, None);
+                (&*source, &*headers, 0, Order { total: 0, data_collection: 0 })
             }
         };
+        let mode = self.settings.modes.binary;
         let buffer = out.buffer();
         let push_prefix = |buffer: &mut Vec<u8>| {
             buffer.extend_from_slice(b"{\"prefix\":");
@@ -152,11 +159,11 @@ impl JsonEncoder {
             source.push(b"\"schema\":\"\",\"table\":\"\",", lsn, order, buffer);
             buffer.extend_from_slice(b",\"message\":");
             push_prefix(buffer);
-            buffer.extend_from_slice(b",\"content\":\"");
-            push_base64(buffer, message.content);
-            buffer.extend_from_slice(b"\"}}");
+            buffer.extend_from_slice(b",\"content\":");
+            push_bytes(message.content, mode, buffer);
+            buffer.extend_from_slice(b"}}");
         });
-        let headers = appended(buffer, |buffer| headers.push(message.ordinal, lsn, buffer));
+        let headers = appended(buffer, |buffer| headers.push(ordinal, lsn, buffer));
         out.push(message.topic, false, Some(key), Some(value), headers);
         Ok(Written { records: 1, ..Written::default() })
     }

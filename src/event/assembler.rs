@@ -43,6 +43,8 @@ pub struct Assembler {
     counts: Vec<Count>,
     /// Tables of this transaction, in the order of their first event.
     touched: Vec<TableSlot>,
+    /// Messages of this transaction that are written.
+    messages: u64,
     sequence: u64,
 }
 
@@ -59,6 +61,15 @@ pub enum Change<'a> {
     Update { old: Option<OldTuple<'a>>, new: Tuple<'a> },
     Delete(OldTuple<'a>),
     Truncate,
+}
+
+/// Where a logical decoding message stands in its transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessagePlace {
+    pub ordinal: u64,
+    /// From 1, among the events that are written.
+    pub total_order: u64,
+    pub data_collection_order: u64,
 }
 
 /// The one or two events of a change; the second is the create of a key change.
@@ -92,6 +103,7 @@ impl Assembler {
             begun: false,
             counts: Vec::new(),
             touched: Vec::new(),
+            messages: 0,
             sequence: 0,
         }
     }
@@ -112,6 +124,7 @@ impl Assembler {
         self.total_order = 0;
         self.begun = false;
         self.touched.clear();
+        self.messages = 0;
         self.sequence += 1;
         !self.skip
     }
@@ -192,6 +205,30 @@ impl Assembler {
         self.touched
             .iter()
             .map(|slot| (*slot, self.counts.get(slot.0 as usize).map_or(0, |count| count.events)))
+    }
+
+    /// A logical decoding message of the open transaction. It has its ordinal whether or not it is `written`, and a place in
+    /// the order of events only if it is.
+    pub fn message(&mut self, written: bool) -> MessagePlace {
+        let ordinal = self.next_ordinal;
+        self.next_ordinal += 1;
+        self.total_order += u64::from(written);
+        self.messages += u64::from(written);
+        MessagePlace { ordinal, total_order: self.total_order, data_collection_order: self.messages }
+    }
+
+    /// Messages of the transaction so far that are written.
+    pub fn message_count(&self) -> u64 {
+        self.messages
+    }
+
+    /// A message outside of transactions, whose record of the log ends at `end_lsn`. Returns whether it is still to be
+    /// published. The server sends it when it meets the record, between two transactions: what it sent before commits
+    /// before that place and what it sends later commits behind it, so the message is a unit of its own that lies before a
+    /// position or behind it as a whole, and needs no ordinal to be found again. To what follows it is the predecessor.
+    pub fn lone_message(&mut self, end_lsn: Lsn) -> bool {
+        self.context.previous_end_lsn = Some(end_lsn);
+        end_lsn > self.resume.end_lsn
     }
 
     /// The events of one change of `table` at `lsn`.
@@ -463,6 +500,35 @@ mod tests {
             begun(Resume::default(), 1).change(&plain, Change::Insert(tuple(&new)), Lsn(1)).first.key,
             KeyOf::None
         );
+    }
+
+    #[test]
+    fn messages_have_ordinals_whether_or_not_they_are_written() {
+        let (table, new) = (table(0, &[0]), row([Some("1"), Some("x"), Some("c")]));
+        let mut assembler = begun(Resume::default(), 100);
+        let place = |ordinal, total_order, data_collection_order| MessagePlace {
+            ordinal,
+            total_order,
+            data_collection_order,
+        };
+        assert_eq!(assembler.message(true), place(1, 1, 1));
+        assembler.change(&table, Change::Insert(tuple(&new)), Lsn(1));
+        assert_eq!(assembler.message(false).ordinal, 3);
+        assert_eq!(assembler.message(true), place(4, 3, 2));
+        assert_eq!((assembler.event_count(), assembler.message_count()), (3, 2));
+        assembler.commit(Lsn(110));
+        assembler.begin(Lsn(120), UnixMicros(0), Xid(8));
+        assert_eq!((assembler.event_count(), assembler.message_count()), (0, 0));
+    }
+
+    #[test]
+    fn a_message_outside_of_transactions_is_durable_up_to_the_position() {
+        let resume = Resume { end_lsn: Lsn(50), ..Resume::default() };
+        let mut assembler = Assembler::new(resume, Vec::new());
+        assert!(!assembler.lone_message(Lsn(50)), "the position is the end of its record");
+        assert!(assembler.lone_message(Lsn(58)));
+        assembler.begin(Lsn(58), UnixMicros(0), Xid(7));
+        assert_eq!(assembler.context().previous_end_lsn, Some(Lsn(58)), "the next record may begin there");
     }
 
     #[test]

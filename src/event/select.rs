@@ -1,4 +1,4 @@
-//! Which tables and columns are captured, decided once per relation.
+//! Which tables and columns are captured, decided once per relation, and which messages, decided for each.
 
 use crate::config::{Patterns, Source, TablePatterns};
 use crate::error::Result;
@@ -9,6 +9,8 @@ pub struct Selection {
     tables: TablePatterns,
     columns: Patterns<3>,
     exclude_columns: Patterns<3>,
+    messages: Patterns<1>,
+    exclude_messages: Patterns<1>,
 }
 
 impl Selection {
@@ -18,12 +20,19 @@ impl Selection {
             tables: TablePatterns::new(&source.tables, &source.exclude_tables)?,
             columns: Patterns::compile(&source.columns)?,
             exclude_columns: Patterns::compile(&source.exclude_columns)?,
+            messages: Patterns::compile(&source.messages)?,
+            exclude_messages: Patterns::compile(&source.exclude_messages)?,
         })
     }
 
     /// Whether changes of the table become events.
     pub fn table(&self, schema: &str, table: &str) -> bool {
         self.tables.matches(schema, table)
+    }
+
+    /// Whether logical decoding messages with this prefix become events.
+    pub fn message(&self, prefix: &str) -> bool {
+        self.messages.matches([prefix]) && !self.exclude_messages.matches([prefix])
     }
 
     /// For each column whether it is written to `before` and `after`. `source.columns` narrows only the tables that it
@@ -35,5 +44,30 @@ impl Selection {
             (!narrowed || self.columns.matches(*name)) && !self.exclude_columns.matches(*name)
         };
         names.iter().map(kept).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_chosen_by_their_prefix() {
+        let chosen = |messages: &[&str], exclude: &[&str], prefix| {
+            let list = |patterns: &[&str]| patterns.iter().map(ToString::to_string).collect::<Vec<_>>();
+            let source = Source {
+                messages: list(messages),
+                exclude_messages: list(exclude),
+                ..crate::sink::sample::config("").source
+            };
+            Selection::new(&source).unwrap().message(prefix)
+        };
+        for prefix in ["", "app", "a.b"] {
+            assert!(chosen(&["*"], &[], prefix), "{prefix:?}");
+            assert!(!chosen(&[], &[], prefix), "{prefix:?}");
+        }
+        assert!(chosen(&["app", "oracle.*"], &[], "oracle.sync"));
+        assert!(!chosen(&["app"], &[], "apple"));
+        assert!(!chosen(&["*"], &["a.*"], "a.b"));
     }
 }

@@ -38,6 +38,8 @@ pub enum SkipReason {
     Operation,
     /// The publication sends a table that the configuration does not capture.
     Table,
+    /// A logical decoding message with a prefix that the configuration does not capture.
+    Prefix,
 }
 
 #[derive(Debug)]
@@ -49,6 +51,7 @@ struct Inner {
     start: StartMetrics,
     errors: IntCounterVec,
     skipped: IntCounterVec,
+    messages: prometheus::IntCounter,
     restarts: prometheus::IntCounter,
     healthy: IntGauge,
     debezium: DebeziumNames,
@@ -103,6 +106,8 @@ impl Metrics {
                 "Events that were not handed to the sink, by reason.",
                 &["reason"],
             )?,
+            messages: families
+                .counter("headwater_messages_total", "Logical decoding messages handed to the sink.")?,
             restarts: families
                 .counter("headwater_restarts_total", "Sessions started again after a failure.")?,
             healthy: families.gauge("headwater_healthy", "1 when /healthz says yes.")?,
@@ -167,6 +172,11 @@ impl Metrics {
         }
     }
 
+    /// Counts logical decoding messages handed to the sink; once per batch.
+    pub fn messages(&self, messages: u64) {
+        self.0.messages.inc_by(messages);
+    }
+
     /// Events per table.
     pub fn tables(&self) -> Vec<TableTotals> {
         self.0.tables.totals_by_table()
@@ -199,7 +209,7 @@ impl Metrics {
 
     /// Events left out because the configuration says so.
     pub(super) fn filtered(&self) -> u64 {
-        [SkipReason::Operation, SkipReason::Table]
+        [SkipReason::Operation, SkipReason::Table, SkipReason::Prefix]
             .iter()
             .map(|reason| self.0.skipped.with_label_values(&[reason.name()]).get())
             .sum()
@@ -208,7 +218,7 @@ impl Metrics {
 
 impl SkipReason {
     /// Every reason.
-    pub const ALL: [Self; 3] = [Self::Replayed, Self::Operation, Self::Table];
+    pub const ALL: [Self; 4] = [Self::Replayed, Self::Operation, Self::Table, Self::Prefix];
 
     /// The `reason` label.
     #[must_use]
@@ -217,6 +227,7 @@ impl SkipReason {
             Self::Replayed => "replayed",
             Self::Operation => "operation",
             Self::Table => "table",
+            Self::Prefix => "prefix",
         }
     }
 }

@@ -14,13 +14,15 @@ pub enum FallbackReason {
     Disk,
     /// A transaction in progress comes from a replication origin.
     Origin,
+    /// A savepoint was rolled back in a transaction in progress that has emitted messages.
+    Message,
     /// The server could not decode while it streamed.
     Server,
 }
 
 impl FallbackReason {
     /// Every reason.
-    pub const ALL: [Self; 4] = [Self::Full, Self::Disk, Self::Origin, Self::Server];
+    pub const ALL: [Self; 5] = [Self::Full, Self::Disk, Self::Origin, Self::Message, Self::Server];
 
     /// The `reason` label.
     #[must_use]
@@ -29,6 +31,7 @@ impl FallbackReason {
             Self::Full => "full",
             Self::Disk => "disk",
             Self::Origin => "origin",
+            Self::Message => "message",
             Self::Server => "server",
         }
     }

@@ -221,6 +221,8 @@ pub(super) mod tests {
                 exclude_tables: vec![],
                 columns: vec![],
                 exclude_columns: vec![],
+                messages: vec![],
+                exclude_messages: vec![],
                 on_gap: config::OnGap::Stop,
                 connect_timeout: pause,
                 status_interval: pause,
@@ -238,6 +240,7 @@ pub(super) mod tests {
             topics: config::Topics {
                 pattern: String::new(),
                 transaction: String::new(),
+                message: String::new(),
                 create: true,
                 partitions: None,
                 replication_factor: None,

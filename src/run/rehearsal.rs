@@ -50,6 +50,7 @@ impl Rehearsal {
                 selection: Selection::new(&config.source)?,
                 settings: translate::Settings {
                     transaction_topic: full.then(|| router.named(&config.topics.transaction)),
+                    message_topic: Some(config.topics.message.clone()),
                     tombstones: config.events.tombstones,
                 },
                 router,

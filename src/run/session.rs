@@ -315,15 +315,21 @@ impl Session {
 
     /// What a message meant for the position. Returns whether to seal first.
     fn stepped(&mut self, step: Step, now: Instant) -> bool {
-        let Step::Committed { end_lsn, commit_time, published } = step else { return false };
         let Parts { publisher, feedback, telemetry, .. } = &mut self.parts;
+        let end_lsn = match step {
+            Step::Inside => return false,
+            Step::Message { end_lsn } => end_lsn,
+            Step::Committed { end_lsn, commit_time, published } => {
+                telemetry.committed();
+                if published {
+                    publisher.committed(commit_time, self.sent);
+                }
+                end_lsn
+            }
+        };
         self.end_lsn = self.end_lsn.max(end_lsn);
         self.last_commit_end_lsn = Some(end_lsn);
         feedback.received(end_lsn);
-        telemetry.committed();
-        if published {
-            publisher.committed(commit_time, self.sent);
-        }
         publisher.wants_seal(now)
     }
 

@@ -232,7 +232,8 @@ fn start_stream(
         start,
         protocol,
         streaming,
-        messages: false,
+        // Always, so that the ordinals of a transaction do not depend on whether messages are written.
+        messages: true,
     })
 }
 
@@ -244,6 +245,7 @@ fn translation(shared: &Shared, routes: Routes, system_id: u64) -> Result<transl
         encoder: JsonEncoder::new(encode_settings(config, system_id)),
         settings: translate::Settings {
             transaction_topic: routes.transaction_topic,
+            message_topic: message_topic(config),
             tombstones: config.events.tombstones,
         },
         skip: config.events.skipped_operations.iter().filter_map(|operation| op(*operation)).collect(),
@@ -354,6 +356,12 @@ fn encode_settings(config: &Config, system_id: u64) -> EncodeSettings {
         placeholder: config.events.unavailable_value_placeholder.clone(),
         modes: config.events.modes,
     }
+}
+
+/// None when `events.skipped_operations` has messages.
+fn message_topic(config: &Config) -> Option<String> {
+    let left_out = config.events.skipped_operations.contains(&crate::config::Operation::Message);
+    (!left_out).then(|| config.topics.message.clone())
 }
 
 fn op(operation: crate::config::Operation) -> Option<Op> {

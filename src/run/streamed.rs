@@ -7,8 +7,9 @@
 //! `SnapBuildProcessRunningXacts`), and after a restart it does, from its first change on. So the spool need not outlive
 //! the session.
 //!
-//! Logical messages are not asked for. If they ever are: the one of a subtransaction carries the id of the whole
-//! transaction in a stream, so whether a rolled-back savepoint took it along cannot be told.
+//! A logical decoding message carries the id of the whole transaction in a stream, also when it is a subtransaction's. So
+//! when a savepoint is rolled back in a transaction that has emitted messages, which of them went along cannot be told, and
+//! the server is asked to send transactions whole: those that were rolled back are not sent at a commit.
 
 use std::fmt;
 
@@ -88,6 +89,8 @@ pub(crate) enum Broken {
     Spool(Failure),
     /// The stream does not carry the position at the replication origin, which belongs into the events.
     Origin,
+    /// The stream does not tell which messages were rolled back with a savepoint.
+    Message,
 }
 
 /// The transactions in progress of one session.
@@ -98,6 +101,8 @@ pub(crate) struct Streamed {
     /// Transaction of the block that is open.
     open: Option<Xid>,
     blocks: u64,
+    /// Transactions in progress that have emitted messages.
+    with_messages: Vec<Xid>,
     replay: Option<StreamCommit>,
     broken: Option<Broken>,
     /// The server sends BEGIN and COMMIT of transactions without changes.
@@ -155,6 +160,15 @@ impl Streamed {
                 let kept = spool.append(subxid, lsn, body);
                 Ok(self.or_broken(kept))
             }
+            (None, Some(b'M')) => {
+                // Within a block.
+                let Some(xid) = self.open else { return Ok(Taken::Not) };
+                if !self.with_messages.contains(&xid) {
+                    self.with_messages.push(xid);
+                }
+                let kept = spool.append(xid, lsn, body);
+                Ok(self.or_broken(kept))
+            }
             (None, Some(b'O')) => {
                 self.broken = Some(Broken::Origin);
                 Ok(Taken::Failed)
@@ -181,11 +195,21 @@ impl Streamed {
                 let kept = spool.end();
                 Ok(self.or_broken(kept))
             }
+            (Message::StreamAbort { xid, subxid, .. }, None)
+                if xid != subxid && self.with_messages.contains(&xid) =>
+            {
+                self.broken = Some(Broken::Message);
+                Ok(Taken::Failed)
+            }
             (Message::StreamAbort { xid, subxid, .. }, None) => {
+                if xid == subxid {
+                    self.with_messages.retain(|other| *other != xid);
+                }
                 let kept = spool.abort(xid, subxid);
                 Ok(self.or_broken(kept))
             }
             (Message::StreamCommit { xid, commit_lsn, end_lsn, commit_time }, None) => {
+                self.with_messages.retain(|other| *other != xid);
                 if !spool.commit(xid) && !self.counts_empty {
                     return Ok(Taken::Passed { end_lsn });
                 }
@@ -234,6 +258,7 @@ impl Broken {
             Self::Spool(Failure::Full { .. }) => FallbackReason::Full,
             Self::Spool(Failure::Disk { .. }) => FallbackReason::Disk,
             Self::Origin => FallbackReason::Origin,
+            Self::Message => FallbackReason::Message,
         }
     }
 }
@@ -243,6 +268,9 @@ impl fmt::Display for Broken {
         match self {
             Self::Spool(failure) => failure.fmt(f),
             Self::Origin => f.write_str("a transaction in progress comes from a replication origin"),
+            Self::Message => f.write_str(
+                "a savepoint was rolled back in a transaction in progress that has emitted logical decoding messages",
+            ),
         }
     }
 }
@@ -363,8 +391,28 @@ mod tests {
     }
 
     #[test]
+    fn keeps_messages_unless_a_savepoint_may_have_taken_them_along() {
+        let message: &[u8] = b"M\0\0\0\x07\x01";
+        let mut whole = streamed(VERSION);
+        for (lsn, body) in [(1, START), (2, &insert(8)), (3, message), (4, &insert(7)), (5, STOP)] {
+            assert_eq!(whole.take(Lsn(lsn), body).unwrap(), Taken::Kept);
+        }
+        assert!(matches!(whole.take(Lsn(6), &commit()).unwrap(), Taken::Committed(_)));
+        assert_eq!(lsns(&mut whole), [2, 3, 4]);
+        // The next transaction of the id has emitted none.
+        for body in [START, &insert(8), STOP, &abort(8), START, message, STOP, &abort(7)] {
+            assert_eq!(whole.take(Lsn(7), body).unwrap(), Taken::Kept);
+        }
+        for body in [START, message, STOP] {
+            whole.take(Lsn(8), body).unwrap();
+        }
+        assert_eq!(whole.take(Lsn(9), &abort(8)).unwrap(), Taken::Failed);
+        assert_eq!(whole.broken().unwrap().reason(), FallbackReason::Message);
+    }
+
+    #[test]
     fn refuses_blocks_within_blocks_and_what_was_not_asked_for() {
-        let within: [&[u8]; 4] = [START, &abort(7), &commit(), b"M\0\0\0\x07"];
+        let within: [&[u8]; 4] = [START, &abort(7), &commit(), b"B\0\0\0\x07"];
         for body in within {
             let mut streamed = streamed(VERSION);
             streamed.take(Lsn(1), START).unwrap();

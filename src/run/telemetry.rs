@@ -90,9 +90,13 @@ impl Telemetry {
     pub(crate) fn translated(&mut self, translator: &mut Translator) {
         self.events_seen |= translator.flush_counters();
         self.metrics.skipped(SkipReason::Replayed, translator.take_replayed());
-        let (operation, table) = translator.take_filtered();
-        self.metrics.skipped(SkipReason::Operation, operation);
-        self.metrics.skipped(SkipReason::Table, table);
+        let filtered = translator.take_filtered();
+        self.metrics.skipped(SkipReason::Operation, filtered.operation);
+        self.metrics.skipped(SkipReason::Table, filtered.table);
+        self.metrics.skipped(SkipReason::Prefix, filtered.prefix);
+        let messages = translator.take_messages();
+        self.metrics.messages(messages);
+        self.events_seen |= messages > 0;
     }
 
     /// Once per turn.

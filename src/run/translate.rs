@@ -1,7 +1,10 @@
 //! The pure middle of the house in one value: a message of the stream in, records out. No socket, no clock.
 
 use crate::decode::{self, Message, Mode, Relation, RelationBody, RelationCache};
-use crate::encode::{CollectionCount, JsonEncoder, Records, TransactionRecord};
+use crate::encode::{
+    self, CollectionCount, JsonEncoder, MESSAGE_COLLECTION, MessageEvent, MessageScope, Records,
+    TransactionRecord,
+};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Assembler, Change, Event, Op, Resume, Router, Selection, Table, TableSlot, TopicId};
 use crate::lsn::{Lsn, Oid, UnixMicros};
@@ -24,8 +27,17 @@ pub(crate) struct Translator {
     settings: Settings,
     metrics: Metrics,
     replayed: u64,
-    filtered_operation: u64,
-    filtered_table: u64,
+    filtered: Filtered,
+    messages: u64,
+}
+
+/// Events that were left out because the configuration says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Filtered {
+    pub operation: u64,
+    pub table: u64,
+    /// By the prefix of a message.
+    pub prefix: u64,
 }
 
 /// A table that is captured, and its counters.
@@ -50,6 +62,9 @@ pub(crate) struct Parts {
 pub(crate) struct Settings {
     /// Where BEGIN and END records go; none when they are off.
     pub transaction_topic: Option<TopicId>,
+    /// Where logical decoding messages go; none when the operation is left out. Known to the router from the first one on,
+    /// so that no topic is created that stays empty.
+    pub message_topic: Option<String>,
     pub tombstones: bool,
 }
 
@@ -70,6 +85,16 @@ pub(crate) enum Step {
     /// A transaction ended here.
     /// `published`: it had changes that are not durable yet.
     Committed { end_lsn: Lsn, commit_time: UnixMicros, published: bool },
+    /// A message outside of transactions, which is as good as one.
+    Message { end_lsn: Lsn },
+}
+
+/// A message of `pg_logical_emit_message`.
+#[derive(Clone, Copy)]
+struct Logical<'a> {
+    lsn: Lsn,
+    prefix: &'a str,
+    content: &'a [u8],
 }
 
 impl Translator {
@@ -88,8 +113,8 @@ impl Translator {
             settings,
             metrics,
             replayed: 0,
-            filtered_operation: 0,
-            filtered_table: 0,
+            filtered: Filtered::default(),
+            messages: 0,
         }
     }
 
@@ -117,9 +142,14 @@ impl Translator {
         std::mem::take(&mut self.replayed)
     }
 
-    /// Events left out by operation and by table, since the last call.
-    pub(crate) fn take_filtered(&mut self) -> (u64, u64) {
-        (std::mem::take(&mut self.filtered_operation), std::mem::take(&mut self.filtered_table))
+    /// Events left out by the configuration, since the last call.
+    pub(crate) fn take_filtered(&mut self) -> Filtered {
+        std::mem::take(&mut self.filtered)
+    }
+
+    /// Logical decoding messages that were written, since the last call.
+    pub(crate) fn take_messages(&mut self) -> u64 {
+        std::mem::take(&mut self.messages)
     }
 
     /// A transaction that was received while it was in progress is committed; its messages follow.
@@ -177,10 +207,15 @@ impl Translator {
             Message::Relation { relation, .. } => self.relation(&relation, order, describe)?,
             Message::Origin { lsn, name } => self.assembler.origin(name, lsn),
             Message::Type { body, .. } => self.relations.replace_type(&body),
-            // The daemon asks for neither logical messages nor two-phase commit, and what belongs to a transaction in
-            // progress does not come here before its commit (`run::streamed`).
-            other @ (Message::Logical { .. }
-            | Message::StreamStart { .. }
+            Message::Logical { transactional: true, lsn, prefix, content, .. } => {
+                self.message_inside(Logical { lsn, prefix, content }, now, out)?;
+            }
+            Message::Logical { transactional: false, lsn, prefix, content, .. } => {
+                return self.message_outside(Logical { lsn, prefix, content }, now, out);
+            }
+            // The daemon does not ask for two-phase commit, and what belongs to a transaction in progress does not come
+            // here before its commit (`run::streamed`).
+            other @ (Message::StreamStart { .. }
             | Message::StreamStop
             | Message::StreamCommit { .. }
             | Message::StreamAbort { .. }
@@ -288,23 +323,19 @@ impl Translator {
         // A change that is left out as a whole does not even begin a transaction; one of another table does.
         let takes = |event: &Event<'_>| assembler.takes(event.op);
         if let Some(events) = events.as_ref().filter(|events| !events.iter().flatten().any(takes)) {
-            self.filtered_operation += events.iter().flatten().count() as u64;
+            self.filtered.operation += events.iter().flatten().count() as u64;
             return Ok(());
         }
         if !assembler.has_begun() {
-            let begin = assembler.begin_record_due();
-            encoder.begin_transaction(assembler.context());
-            if let Some(topic) = settings.transaction_topic.filter(|_| begin) {
-                encoder.begin_record(TransactionRecord { topic, lsn, ordinal: 0 }, out)?;
-            }
+            begin_encoded(assembler, encoder, settings, lsn, out)?;
         }
         let (Some(events), Some(counters)) = (events, counters.as_mut()) else {
-            self.filtered_table += 1;
+            self.filtered.table += 1;
             return Ok(());
         };
         for mut event in events.into_iter().flatten() {
             if !assembler.takes(event.op) {
-                self.filtered_operation += 1;
+                self.filtered.operation += 1;
             } else if assembler.is_durable(event.ordinal) {
                 self.replayed += 1;
             } else {
@@ -328,6 +359,65 @@ impl Translator {
         Ok(())
     }
 
+    /// A message of the open transaction: an event like any other.
+    fn message_inside(&mut self, message: Logical<'_>, now: Now, out: &mut Records) -> Result<()> {
+        let Self { assembler, encoder, settings, selection, router, .. } = self;
+        if !assembler.is_open() {
+            return Err(misplaced("a message of a transaction came outside of transactions"));
+        }
+        if assembler.is_skipped() {
+            self.replayed += 1;
+            return Ok(());
+        }
+        let chosen = selection.message(message.prefix);
+        let place = assembler.message(chosen && settings.message_topic.is_some());
+        let Some(topic) = &settings.message_topic else {
+            self.filtered.operation += 1;
+            return Ok(());
+        };
+        if !assembler.has_begun() {
+            begin_encoded(assembler, encoder, settings, message.lsn, out)?;
+        }
+        if !chosen {
+            self.filtered.prefix += 1;
+        } else if assembler.is_durable(place.ordinal) {
+            self.replayed += 1;
+        } else {
+            let order =
+                encode::Order { total: place.total_order, data_collection: place.data_collection_order };
+            let scope = MessageScope::Transactional { ordinal: place.ordinal, order };
+            encoder.message(&message.event(router.named(topic), scope), now.nanos(), out)?;
+            self.messages += 1;
+        }
+        Ok(())
+    }
+
+    /// A message that was sent as soon as it was in the log, whatever became of the transaction around it. It never comes
+    /// between a Begin and its Commit.
+    fn message_outside(&mut self, message: Logical<'_>, now: Now, out: &mut Records) -> Result<Step> {
+        let Self { assembler, encoder, settings, selection, router, .. } = self;
+        if assembler.is_open() {
+            return Err(misplaced("a message outside of transactions came inside one"));
+        }
+        let end_lsn = message.lsn;
+        if !assembler.lone_message(end_lsn) {
+            self.replayed += 1;
+        } else if let Some(topic) = &settings.message_topic {
+            if selection.message(message.prefix) {
+                let last = assembler.context().commit_time;
+                let time = if last == UnixMicros(0) { now.micros() } else { last };
+                let event = message.event(router.named(topic), MessageScope::Lone { time });
+                encoder.message(&event, now.nanos(), out)?;
+                self.messages += 1;
+            } else {
+                self.filtered.prefix += 1;
+            }
+        } else {
+            self.filtered.operation += 1;
+        }
+        Ok(Step::Message { end_lsn })
+    }
+
     /// Whether the transaction had anything that was not durable already.
     fn end(&mut self, end_lsn: Lsn, out: &mut Records) -> Result<bool> {
         let Self { tables, assembler, encoder, settings, .. } = self;
@@ -337,11 +427,40 @@ impl Translator {
                 let Captured { table, .. } = tables.get(slot.0 as usize)?.as_ref()?;
                 Some(CollectionCount { schema: &table.schema, table: &table.name, events })
             });
+            let messages = Some(assembler.message_count()).filter(|count| *count > 0);
+            let counts = counts.chain(messages.map(|events| CollectionCount {
+                schema: "",
+                table: MESSAGE_COLLECTION,
+                events,
+            }));
             let record = TransactionRecord { topic, lsn: end_lsn, ordinal: assembler.next_ordinal() };
             encoder.end_record(record, assembler.event_count(), counts, out)?;
         }
         assembler.commit(end_lsn);
         Ok(due)
+    }
+}
+
+/// What the events of the transaction share, and its BEGIN record, before the first of them.
+fn begin_encoded(
+    assembler: &mut Assembler,
+    encoder: &mut JsonEncoder,
+    settings: &Settings,
+    lsn: Lsn,
+    out: &mut Records,
+) -> Result<()> {
+    let begin = assembler.begin_record_due();
+    encoder.begin_transaction(assembler.context());
+    if let Some(topic) = settings.transaction_topic.filter(|_| begin) {
+        encoder.begin_record(TransactionRecord { topic, lsn, ordinal: 0 }, out)?;
+    }
+    Ok(())
+}
+
+impl<'a> Logical<'a> {
+    fn event(self, topic: TopicId, scope: MessageScope) -> MessageEvent<'a> {
+        let Self { lsn, prefix, content } = self;
+        MessageEvent { topic, prefix, content, lsn, scope }
     }
 }
 
@@ -368,6 +487,10 @@ impl Now {
 
 fn unknown_relation(oid: Oid) -> Error {
     Error::new(Kind::Decode, format!("a change of relation {oid} came before its Relation message"))
+}
+
+fn misplaced(what: &'static str) -> Error {
+    Error::new(Kind::Decode, what)
 }
 
 fn unasked(message: &Message<'_>) -> Error {
@@ -412,7 +535,11 @@ mod tests {
             selection: Selection::new(&config.source).unwrap(),
             router: Router::new("shop", "{name}.{schema}.{table}"),
             encoder,
-            settings: Settings { transaction_topic: None, tombstones: false },
+            settings: Settings {
+                transaction_topic: None,
+                message_topic: Some("shop.message".into()),
+                tombstones: false,
+            },
             skip: vec![],
             metrics: Metrics::new(&About { name: "shop", memory_bytes: 1 }).unwrap(),
         };
@@ -465,5 +592,122 @@ mod tests {
         define(&mut translator, second, 2, "later");
         translator.commit(&commit, &mut Nobody, &mut Records::default()).unwrap();
         assert_eq!(names(&translator), ["now", "last", "other"]);
+    }
+
+    /// A logical decoding message with the content `x`.
+    fn logical(transactional: bool, lsn: u64, prefix: &str) -> Vec<u8> {
+        let flags = [u8::from(transactional)];
+        [b"M", &flags[..], &lsn.to_be_bytes(), prefix.as_bytes(), b"\0\0\0\0\x01x"].concat()
+    }
+
+    fn begin(commit_lsn: u64) -> Vec<u8> {
+        [b"B", &commit_lsn.to_be_bytes()[..], &1_000_u64.to_be_bytes(), &7_u32.to_be_bytes()].concat()
+    }
+
+    fn commit(commit_lsn: u64, end_lsn: u64) -> Vec<u8> {
+        [b"C\0", &commit_lsn.to_be_bytes()[..], &end_lsn.to_be_bytes(), &1_000_u64.to_be_bytes()].concat()
+    }
+
+    fn translated(translator: &mut Translator, body: &[u8], out: &mut Records) -> Result<Step> {
+        let now = Now(std::time::Duration::from_secs(2_000_000_000));
+        translator.message(At { lsn: Lsn(1), now, order: Order::after(0) }, body, &mut Nobody, out)
+    }
+
+    fn ids(records: &Records) -> Vec<String> {
+        let id = |index| {
+            let (_, id) = records.get(index).unwrap().headers().next().unwrap();
+            String::from_utf8(id.to_vec()).unwrap()
+        };
+        (0..records.len()).map(id).collect()
+    }
+
+    #[test]
+    fn messages_come_once_after_any_restart() {
+        let stream: Vec<Vec<u8>> = vec![
+            logical(false, 90, "a"),
+            begin(104),
+            logical(true, 96, "a"),
+            logical(true, 97, "left out"),
+            logical(true, 98, "a"),
+            commit(104, 120),
+            // Ends where the commit record of the next transaction begins.
+            logical(false, 128, "a"),
+            begin(128),
+            logical(true, 110, "a"),
+            commit(128, 136),
+            logical(false, 144, "left out"),
+        ];
+        let run = |resume: Resume| {
+            let mut translator = translator();
+            translator.assembler = Assembler::new(resume, Vec::new());
+            translator.selection = Selection::new(&crate::config::Source {
+                exclude_messages: vec!["left*".into()],
+                ..crate::sink::sample::config("").source
+            })
+            .unwrap();
+            let mut records = Records::default();
+            // Positions that could be stored, and how many records they cover.
+            let mut places = Vec::new();
+            let mut end_lsn = resume.end_lsn;
+            for body in &stream {
+                match translated(&mut translator, body, &mut records).unwrap() {
+                    Step::Inside => {}
+                    Step::Committed { end_lsn: end, .. } | Step::Message { end_lsn: end } => end_lsn = end,
+                }
+                let partial = translator.assembler.partial();
+                places.push((Resume { end_lsn, partial, last_commit_end_lsn: None }, records.len()));
+            }
+            (ids(&records), places, translator.take_filtered(), translator.take_messages())
+        };
+        let (all, places, filtered, written) = run(Resume::default());
+        let expected = ["1:89:0", "1:104:1", "1:104:3", "1:127:0", "1:128:1"];
+        assert_eq!(all, expected);
+        assert_eq!((filtered, written), (Filtered { prefix: 2, ..Filtered::default() }, 5));
+        for (resume, durable) in places {
+            assert_eq!(run(resume).0, expected[durable..], "{resume:?}");
+        }
+    }
+
+    #[test]
+    fn messages_that_are_left_out_move_the_position_and_begin_nothing() {
+        let mut translator = translator();
+        translator.settings.message_topic = None;
+        translator.settings.transaction_topic = Some(translator.router.named("shop.transaction"));
+        let mut records = Records::default();
+        let lone = translated(&mut translator, &logical(false, 90, "a"), &mut records).unwrap();
+        assert_eq!(lone, Step::Message { end_lsn: Lsn(90) });
+        for body in [begin(104), logical(true, 96, "a")] {
+            translated(&mut translator, &body, &mut records).unwrap();
+        }
+        let end = translated(&mut translator, &commit(104, 120), &mut records).unwrap();
+        assert!(matches!(end, Step::Committed { published: false, .. }), "{end:?}");
+        assert!(records.is_empty());
+        assert_eq!(translator.take_filtered(), Filtered { operation: 2, ..Filtered::default() });
+    }
+
+    #[test]
+    fn messages_count_among_the_events_of_their_transaction() {
+        let mut translator = translator();
+        translator.settings.transaction_topic = Some(translator.router.named("shop.transaction"));
+        let mut records = Records::default();
+        for body in [begin(104), logical(true, 96, "a"), logical(true, 97, "b"), commit(104, 120)] {
+            translated(&mut translator, &body, &mut records).unwrap();
+        }
+        let end: serde_json::Value = serde_json::from_slice(records.get(3).unwrap().value.unwrap()).unwrap();
+        assert_eq!(
+            (end["event_count"].as_u64(), end["data_collections"].to_string()),
+            (Some(2), r#"[{"data_collection":"message","event_count":2}]"#.to_owned())
+        );
+    }
+
+    #[test]
+    fn refuses_messages_in_places_where_no_server_sends_them() {
+        let mut translator = translator();
+        let mut records = Records::default();
+        let inside = translated(&mut translator, &logical(true, 96, "a"), &mut records);
+        assert_eq!(inside.unwrap_err().kind(), Kind::Decode);
+        translated(&mut translator, &begin(104), &mut records).unwrap();
+        let outside = translated(&mut translator, &logical(false, 96, "a"), &mut records);
+        assert_eq!(outside.unwrap_err().kind(), Kind::Decode);
     }
 }

@@ -48,6 +48,7 @@ pub(crate) fn config(brokers: &str) -> Config {
         topics: Topics {
             pattern: "{name}.{schema}.{table}".into(),
             transaction: "shop.transaction".into(),
+            message: "shop.message".into(),
             create: true,
             partitions: None,
             replication_factor: None,
@@ -101,6 +102,8 @@ fn source() -> Source {
         exclude_tables: Vec::new(),
         columns: Vec::new(),
         exclude_columns: Vec::new(),
+        messages: vec!["*".into()],
+        exclude_messages: Vec::new(),
         on_gap: OnGap::Stop,
         connect_timeout: Duration::from_secs(10),
         status_interval: Duration::from_secs(10),

@@ -26,6 +26,8 @@ pub(super) fn source(port: u16) -> Source {
         exclude_tables: Vec::new(),
         columns: Vec::new(),
         exclude_columns: Vec::new(),
+        messages: vec!["*".into()],
+        exclude_messages: Vec::new(),
         on_gap: OnGap::Stop,
         connect_timeout: Duration::from_secs(5),
         status_interval: Duration::from_secs(10),

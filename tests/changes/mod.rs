@@ -4,6 +4,7 @@ mod crud;
 mod ddl;
 mod delivery;
 mod lines;
+mod messages;
 mod metadata;
 mod selection;
 mod streamed;

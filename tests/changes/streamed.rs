@@ -274,6 +274,64 @@ fn what_comes_from_a_replication_origin_is_the_same() {
     assert_eq!(both.fallbacks("origin"), Some(1.0));
 }
 
+fn message(transactional: bool, content: &str) -> String {
+    format!("select pg_logical_emit_message({transactional}, 'app', '{content}')")
+}
+
+#[test]
+fn messages_of_transactions_in_progress_are_the_same() {
+    let mut both = Both::start(18);
+    let (a, b) = (both.db().connect(), both.db().connect());
+    a.exec("begin");
+    a.exec(&message(true, "first"));
+    a.exec(&rows("t", 0, 200));
+    a.exec(&message(false, "at once"));
+    a.exec("savepoint one");
+    a.exec(&message(true, "of a savepoint"));
+    a.exec(&rows("t", 1000, 200));
+    b.exec("begin");
+    b.exec(&rows("t", 50_000, 200));
+    b.exec(&message(true, "rolled back"));
+    a.exec("release one");
+    a.exec(&message(true, "last"));
+    b.exec("rollback");
+    a.exec("commit");
+    let records = both.compare(400);
+    let contents: Vec<_> = records
+        .iter()
+        .filter(|record| record.op() == "m")
+        .map(|record| record.json()["message"]["content"].take())
+        .collect();
+    assert_eq!(contents, ["YXQgb25jZQ==", "Zmlyc3Q=", "b2YgYSBzYXZlcG9pbnQ=", "bGFzdA=="]);
+    assert_eq!(both.fallbacks("message"), Some(0.0));
+}
+
+/// Which messages went along is not in the stream, so these are sent whole.
+#[test]
+fn messages_that_a_savepoint_took_along_do_not_come() {
+    let mut both = Both::start(18);
+    both.streamed.daemon.allow_log("a savepoint was rolled back");
+    let session = both.db().connect();
+    session.exec("begin");
+    session.exec(&message(true, "stays"));
+    session.exec(&rows("t", 0, 200));
+    session.exec("savepoint one");
+    session.exec(&message(true, "gone"));
+    session.exec(&rows("t", 1000, 200));
+    session.exec("rollback to one");
+    session.exec(&message(true, "stays too"));
+    session.exec(&rows("t", 2000, 200));
+    session.exec("commit");
+    let records = both.compare(400);
+    let messages: Vec<_> = records
+        .iter()
+        .filter(|record| record.op() == "m")
+        .map(|record| record.json()["message"]["content"].take())
+        .collect();
+    assert_eq!(messages, ["c3RheXM=", "c3RheXMgdG9v"]);
+    assert_eq!(both.fallbacks("message"), Some(1.0));
+}
+
 /// PostgreSQL up to 18.1 cannot find a table's old file while it streams a transaction that truncates the table after a
 /// savepoint with a change of it was rolled back ("could not map filenumber"); at the commit it can.
 #[test]

@@ -190,7 +190,9 @@ fn consistency(records: &[Record]) -> Vec<String> {
     let mut mistakes: Vec<String> =
         records.iter().flat_map(|record| &record.facts.mistakes).cloned().collect();
     let mut shared = BTreeMap::new();
-    for record in records.iter().filter(|record| record.value["source"].is_object()) {
+    for record in
+        records.iter().filter(|record| record.facts.txid.is_some() && record.value["source"].is_object())
+    {
         let Facts { txid, time, previous_commit, .. } = &record.facts;
         if *shared.entry(txid).or_insert((time, previous_commit)) != (time, previous_commit) {
             mistakes.push(format!("ts_us or sequence[0] differ inside transaction {txid:?}"));

@@ -9,7 +9,7 @@ mod source;
 
 use std::collections::BTreeMap;
 
-use super::model::{Checkpoint, Config, Process};
+use super::model::{Checkpoint, Config, Process, Topics};
 use super::report::{Mistake, Report};
 use super::settings::Settings;
 use super::share::{SMALLEST_PROCESS, Share};
@@ -71,7 +71,7 @@ pub(super) fn pipeline(
         snapshot: super::model::Snapshot { mode: super::model::SnapshotMode::Never },
         events: builder.events(),
         kafka: builder.kafka(sink == super::model::Sink::Kafka),
-        checkpoint: builder.checkpoint(&topics.transaction),
+        checkpoint: builder.checkpoint(&topics),
         retry: builder.retry(),
         name: builder.name,
         topics,
@@ -143,11 +143,15 @@ impl Builder<'_> {
         }
     }
 
-    fn checkpoint(&mut self, transaction_topic: &str) -> Checkpoint {
+    fn checkpoint(&mut self, topics: &Topics) -> Checkpoint {
         let topic = self.text("checkpoint.topic");
         self.check_topic_name("checkpoint.topic", &topic);
-        if topic == transaction_topic {
-            self.wrong("checkpoint.topic", "is also topics.transaction", "give one of them another name");
+        for (other, path) in
+            [(&topics.transaction, "topics.transaction"), (&topics.message, "topics.message")]
+        {
+            if topic == *other {
+                self.wrong("checkpoint.topic", format!("is also {path}"), "give one of them another name");
+            }
         }
         let name = self.name.clone();
         let file = self.with_name("checkpoint.file", &name);

@@ -93,11 +93,14 @@ impl Builder<'_> {
         let name = self.name.clone();
         let transaction = self.with_name("topics.transaction", &name);
         self.check_topic_name("topics.transaction", &transaction);
+        let message = self.with_name("topics.message", &name);
+        self.check_topic_name("topics.message", &message);
         let settings = self.settings.map("topics.settings");
         Topics {
             settings: settings.map(|(name, entry)| (name.to_owned(), entry.text.clone())).collect(),
             pattern: self.topic_pattern(),
             transaction,
+            message,
             create: self.settings.truth("topics.create"),
             partitions: self.settings.integer("topics.partitions").and_then(|count| count.try_into().ok()),
             replication_factor: self

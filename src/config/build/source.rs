@@ -85,6 +85,8 @@ impl Builder<'_> {
             exclude_tables: self.patterns("source.exclude_tables", "schema.table"),
             columns: self.patterns("source.columns", "schema.table.column"),
             exclude_columns: self.patterns("source.exclude_columns", "schema.table.column"),
+            messages: self.prefixes("source.messages"),
+            exclude_messages: self.prefixes("source.exclude_messages"),
             on_gap: match self.settings.text("source.on_gap") {
                 Some("continue") => OnGap::Continue,
                 _ => OnGap::Stop,
@@ -191,6 +193,20 @@ impl Builder<'_> {
                     "write each pattern as a text of its own; ? matches a comma in a name",
                 );
             }
+        }
+        patterns
+    }
+
+    /// Patterns of prefixes of messages, any text but what no prefix can hold. The empty one is that of an empty prefix.
+    fn prefixes(&mut self, path: &str) -> Vec<String> {
+        let patterns = self.settings.list(path).to_vec();
+        for pattern in patterns.iter().filter(|pattern| pattern.contains('\0')) {
+            let reason = format!("{pattern:?} holds a null character, which no prefix does");
+            self.wrong(
+                path,
+                reason,
+                "write a prefix, or a pattern with * for any text and ? for one character",
+            );
         }
         patterns
     }

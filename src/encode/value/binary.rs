@@ -58,7 +58,7 @@ pub(super) fn push_hex(digits: &[u8], mode: BinaryMode, out: &mut Vec<u8>) -> Re
 }
 
 /// Appends bytes as a string.
-pub(super) fn push_bytes(bytes: &[u8], mode: BinaryMode, out: &mut Vec<u8>) {
+pub(in crate::encode) fn push_bytes(bytes: &[u8], mode: BinaryMode, out: &mut Vec<u8>) {
     let start = out.len();
     out.push(b'"');
     match mode {

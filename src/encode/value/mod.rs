@@ -21,6 +21,7 @@ mod structured;
 mod temporal;
 mod vector;
 
+pub(super) use binary::push_bytes;
 pub(super) use choose::choose;
 pub(super) use stand_in::StandIns;
 
@@ -206,7 +207,7 @@ impl ValueWriter {
             Self::Bytea(mode) => binary::bytea_as(text, *mode, out),
             Self::IntervalText => interval::text(text, out),
             Self::TextBytes(mode) => {
-                binary::push_bytes(text, *mode, out);
+                push_bytes(text, *mode, out);
                 Ok(())
             }
             Self::TimeNanos => temporal::time(text, temporal::Unit::Nanos, out),
