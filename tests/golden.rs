@@ -119,7 +119,7 @@ cases! {
     arrays arrays_multidim arrays_plain arrays_string_modes binary_base64 binary_base64_url binary_bytes
     binary_hex bulk column_exclude column_include column_include_no_key crud empty_tables empty_vs_null
     generated generated_published geometry_special hstore_map identifiers interval_numeric interval_string
-    key_change key_change_tx key_types large_values messages messages_filtered messages_tx no_primary_key not_null_zero null_with_default
+    key_change key_change_tx key_types large_values message_key_columns messages messages_filtered messages_tx no_primary_key not_null_zero null_with_default
     null_with_default_off numbers_double numbers_json_numeric numbers_precise numbers_special_precise
     numbers_string numeric_keys origin partitions_leaf partitions_root pg_output_settings
     pg_timezone_newyork publication_filters replica_full replica_index_with_pk schema_changes
@@ -225,6 +225,9 @@ fn configured(builder: Builder, name: &str, properties: &str) -> Builder {
             }
             "schema.exclude.list" => builder.set("source.exclude_tables", vec![format!("{value}.*")]),
             "column.include.list" => builder.set("source.columns", list()),
+            "message.key.columns" => {
+                builder.set("source.key_columns", value.split(';').map(str::to_owned).collect::<Vec<_>>())
+            }
             "message.prefix.include.list" => builder.set("source.messages", list()),
             "column.exclude.list" => builder.set("source.exclude_columns", list()),
             "unavailable.value.placeholder" => builder.set("events.unavailable_value_placeholder", value),

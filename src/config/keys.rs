@@ -59,7 +59,7 @@ pub(super) const SECTIONS: [(&str, &str); 11] = [
 ];
 
 /// Names that other tools have for keys, with underscores for their dots, for suggestions.
-pub(super) const SYNONYMS: [(&str, &str); 25] = [
+pub(super) const SYNONYMS: [(&str, &str); 26] = [
     ("topic_prefix", "name"),
     ("prefix", "name"),
     ("database_server_name", "name"),
@@ -80,6 +80,7 @@ pub(super) const SYNONYMS: [(&str, &str); 25] = [
     ("table_exclude_list", "source.exclude_tables"),
     ("column_include_list", "source.columns"),
     ("column_exclude_list", "source.exclude_columns"),
+    ("message_key_columns", "source.key_columns"),
     ("message_prefix_include_list", "source.messages"),
     ("message_prefix_exclude_list", "source.exclude_messages"),
     ("bootstrap_servers", "kafka.brokers"),
@@ -147,6 +148,8 @@ pub(super) const KEYS: &[Key] = &[
     entry("source.exclude_tables", Form::List, "[]", "schema.table patterns taken away from source.tables."),
     entry("source.columns", Form::List, "[]", "schema.table.column patterns; a table that one of them names keeps only the columns named. Other tables keep all."),
     entry("source.exclude_columns", Form::List, "[]", "schema.table.column patterns of columns that are left out of before and after. The key keeps its columns."),
+    entry("source.key_columns", Form::List, "[]",
+        "Columns that make the key of a record in the place of the table's own key, as \"schema.table:column,column\"; the table may be a pattern as in source.tables. Several entries for one table add up. A table that has none of the columns keeps its own key."),
     entry("source.messages", Form::List, "[\"*\"]", "Prefixes of the logical decoding messages (pg_logical_emit_message, PostgreSQL 14 and newer) to capture: patterns in which * stands for any text and ? for one character. [] captures none."),
     entry("source.exclude_messages", Form::List, "[]", "Patterns of prefixes taken away from source.messages."),
     entry("source.on_gap", Form::Choice(&["stop", "continue"], &["snapshot"]), "\"stop\"",

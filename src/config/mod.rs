@@ -12,6 +12,7 @@
 mod build;
 mod clash;
 mod file;
+mod key_columns;
 mod keys;
 mod layer;
 mod librdkafka;
@@ -40,6 +41,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+pub use key_columns::KeyColumns;
 pub use model::{
     Admin, Checkpoint, Config, Delivery, Duration, Events, Kafka, Limits, Log, LogFormat, OnGap, Operation,
     Process, PublicationMode, Retry, Sink, Snapshot, SnapshotMode, Source, SslMode, Topics,

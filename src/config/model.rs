@@ -72,6 +72,8 @@ pub struct Source {
     pub columns: Vec<String>,
     /// `schema.table.column` patterns of columns left out of `before` and `after`; the key keeps them.
     pub exclude_columns: Vec<String>,
+    /// `schema.table:column,column`: columns that are the key in the place of the table's own; default none.
+    pub key_columns: Vec<String>,
     /// Patterns of prefixes of logical decoding messages; default `["*"]`.
     pub messages: Vec<String>,
     /// Taken away from `messages`; default none.

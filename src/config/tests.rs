@@ -398,6 +398,7 @@ fn each_rule_has_its_words() {
         ("source.publication", &"p".repeat(64), "takes for a publication"),
         ("source.tables", "", "captures nothing"),
         ("source.columns", "public.a", "schema.table.column"),
+        ("source.key_columns", "public.a", "does not say which columns"),
         ("source.url", "postgres://app@b%2Fc/d", "not one host"),
         ("source.on_gap", "snapshot", "this version does not have it"),
         ("source.wal_sender_timeout", "20s", "more than a third"),

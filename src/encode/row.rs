@@ -205,7 +205,7 @@ impl RowWriter {
                     plan,
                     column,
                     "the update did not change this TOASTed value and so the server did not send it, but it is part of \
-                     the key: use REPLICA IDENTITY DEFAULT or FULL",
+                     the key: use REPLICA IDENTITY DEFAULT or FULL, and FULL for a key from source.key_columns",
                 ));
             }
             (Value::Unchanged, _) => {

@@ -51,6 +51,26 @@ pub fn resolve(
     }
 }
 
+impl Table {
+    /// Makes `columns` the key, in their order; returns those that the table does not have. When it has none of them it keeps
+    /// its own key.
+    pub fn set_key<'a>(&mut self, columns: &[&'a str]) -> Vec<&'a str> {
+        let mut key = Vec::with_capacity(columns.len());
+        let mut missing = Vec::new();
+        for name in columns {
+            match self.columns.iter().position(|column| column.name == *name) {
+                Some(index) if key.contains(&index) => {}
+                Some(index) => key.push(index),
+                None => missing.push(*name),
+            }
+        }
+        if !key.is_empty() {
+            self.key = key;
+        }
+        missing
+    }
+}
+
 /// The catalog's key when the message has all its columns, and does not say that the primary key was another one when
 /// the row was written; else the columns that the message flags.
 fn key_of(relation: &Relation, details: Option<&TableDetails>, columns: &[Column]) -> Vec<usize> {
@@ -84,7 +104,25 @@ mod tests {
     use super::*;
     use crate::decode::RelationColumn;
 
+    #[test]
+    fn columns_that_were_asked_for_are_the_key() {
+        use ReplicaIdentity::Default;
+        let of = |columns: &[&'static str]| {
+            let mut table = table(Default, [true, false, false], None);
+            let missing = table.set_key(columns);
+            (table.key, missing)
+        };
+        assert_eq!(of(&["c", "b", "c"]), (vec![2, 1], vec![]));
+        assert_eq!(of(&["x", "b"]), (vec![1], vec!["x"]));
+        assert_eq!(of(&["x"]), (vec![0], vec!["x"]), "its own");
+        assert_eq!(of(&[]), (vec![0], vec![]));
+    }
+
     fn key(identity: ReplicaIdentity, flagged: [bool; 3], catalog: Option<&[&str]>) -> Vec<usize> {
+        table(identity, flagged, catalog).key
+    }
+
+    fn table(identity: ReplicaIdentity, flagged: [bool; 3], catalog: Option<&[&str]>) -> Table {
         let columns = ["a", "b", "c"].into_iter().zip(flagged);
         let columns = columns.map(|(name, key)| RelationColumn {
             name: name.into(),
@@ -106,7 +144,7 @@ mod tests {
             columns: Vec::new(),
             key: key.iter().map(ToString::to_string).collect(),
         });
-        resolve(&relation, (TableSlot(0), TopicId(0)), details.as_ref(), |_| None, &[]).key
+        resolve(&relation, (TableSlot(0), TopicId(0)), details.as_ref(), |_| None, &[])
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Which tables and columns are captured, decided once per relation, and which messages, decided for each.
 
-use crate::config::{Patterns, Source, TablePatterns};
+use crate::config::{KeyColumns, Patterns, Source, TablePatterns};
 use crate::error::Result;
 
 /// The compiled choice of tables and columns.
@@ -9,6 +9,7 @@ pub struct Selection {
     tables: TablePatterns,
     columns: Patterns<3>,
     exclude_columns: Patterns<3>,
+    key_columns: KeyColumns,
     messages: Patterns<1>,
     exclude_messages: Patterns<1>,
 }
@@ -20,6 +21,7 @@ impl Selection {
             tables: TablePatterns::new(&source.tables, &source.exclude_tables)?,
             columns: Patterns::compile(&source.columns)?,
             exclude_columns: Patterns::compile(&source.exclude_columns)?,
+            key_columns: KeyColumns::compile(&source.key_columns)?,
             messages: Patterns::compile(&source.messages)?,
             exclude_messages: Patterns::compile(&source.exclude_messages)?,
         })
@@ -28,6 +30,11 @@ impl Selection {
     /// Whether changes of the table become events.
     pub fn table(&self, schema: &str, table: &str) -> bool {
         self.tables.matches(schema, table)
+    }
+
+    /// Columns that are to be the key of the table; none: its own.
+    pub fn key_columns(&self, schema: &str, table: &str) -> Vec<&str> {
+        self.key_columns.of(schema, table)
     }
 
     /// Whether logical decoding messages with this prefix become events.

@@ -221,6 +221,7 @@ pub(super) mod tests {
                 exclude_tables: vec![],
                 columns: vec![],
                 exclude_columns: vec![],
+                key_columns: vec![],
                 messages: vec![],
                 exclude_messages: vec![],
                 on_gap: config::OnGap::Stop,

@@ -264,7 +264,15 @@ impl Translator {
             let types: Vec<Oid> = relation.columns.iter().map(|column| column.type_oid).collect();
             let details = describe.table(relation.oid, &types)?;
             let find = |oid| describe.type_details(oid);
-            let table = crate::event::resolve(relation, (slot, topic), details.as_ref(), find, &selected);
+            let mut table = crate::event::resolve(relation, (slot, topic), details.as_ref(), find, &selected);
+            for column in table.set_key(&self.selection.key_columns(&relation.schema, &relation.name)) {
+                tracing::warn!(
+                    schema = relation.schema,
+                    table = relation.name,
+                    column,
+                    "source.key_columns names a column that the table does not have"
+                );
+            }
             for column in table.columns.iter().filter(|column| column.selected && column.ty.schema.is_empty())
             {
                 tracing::warn!(

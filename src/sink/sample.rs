@@ -102,6 +102,7 @@ fn source() -> Source {
         exclude_tables: Vec::new(),
         columns: Vec::new(),
         exclude_columns: Vec::new(),
+        key_columns: Vec::new(),
         messages: vec!["*".into()],
         exclude_messages: Vec::new(),
         on_gap: OnGap::Stop,

@@ -26,6 +26,7 @@ pub(super) fn source(port: u16) -> Source {
         exclude_tables: Vec::new(),
         columns: Vec::new(),
         exclude_columns: Vec::new(),
+        key_columns: Vec::new(),
         messages: vec!["*".into()],
         exclude_messages: Vec::new(),
         on_gap: OnGap::Stop,

@@ -9,7 +9,7 @@ use super::Builder;
 use crate::config::model::{OnGap, PublicationMode, Source, SslMode};
 use crate::config::report::Report;
 use crate::config::settings::Settings;
-use crate::config::{secret, url};
+use crate::config::{key_columns, secret, url};
 
 /// PostgreSQL's NAMEDATALEN without the closing NUL.
 const LONGEST_NAME: usize = 63;
@@ -85,6 +85,7 @@ impl Builder<'_> {
             exclude_tables: self.patterns("source.exclude_tables", "schema.table"),
             columns: self.patterns("source.columns", "schema.table.column"),
             exclude_columns: self.patterns("source.exclude_columns", "schema.table.column"),
+            key_columns: self.key_columns(),
             messages: self.prefixes("source.messages"),
             exclude_messages: self.prefixes("source.exclude_messages"),
             on_gap: match self.settings.text("source.on_gap") {
@@ -195,6 +196,15 @@ impl Builder<'_> {
             }
         }
         patterns
+    }
+
+    fn key_columns(&mut self) -> Vec<String> {
+        let entries = self.settings.list("source.key_columns").to_vec();
+        for entry in entries.iter().filter(|entry| key_columns::split(entry).is_none()) {
+            let reason = format!("{entry:?} does not say which columns of which table");
+            self.wrong("source.key_columns", reason, "write \"schema.table:column,column\"");
+        }
+        entries
     }
 
     /// Patterns of prefixes of messages, any text but what no prefix can hold. The empty one is that of an empty prefix.
