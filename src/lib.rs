@@ -18,6 +18,7 @@ pub mod encode;
 pub mod error;
 pub mod event;
 pub mod lsn;
+pub mod masks;
 pub mod modes;
 pub mod observe;
 pub mod obstacle;

@@ -12,16 +12,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("allocator", &[]),
     ("lsn", &[]),
+    ("masks", &[]),
     ("modes", &[]),
     ("obstacle", &[]),
-    ("config", &["error", "modes"]),
+    ("config", &["error", "masks", "modes"]),
     ("source", &["error", "lsn", "obstacle", "config"]),
     // A disk beside the stream: it keeps messages without reading them.
     ("spool", &["lsn"]),
     ("decode", &["error", "lsn"]),
     // Of the source, later stages see the shapes of tables and types.
-    ("event", &["error", "lsn", "config", "decode", "source::catalog"]),
-    ("encode", &["error", "lsn", "modes", "decode", "event", "source::catalog"]),
+    ("event", &["error", "lsn", "masks", "config", "decode", "source::catalog"]),
+    ("encode", &["error", "lsn", "masks", "modes", "decode", "event", "source::catalog"]),
     ("sink", &["error", "obstacle", "config", "event", "encode"]),
     ("checkpoint", &["error", "lsn", "config", "sink"]),
     // Counts what the stages tell through `run`; no stage before the sink may know that it is counted.

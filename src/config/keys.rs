@@ -150,6 +150,8 @@ pub(super) const KEYS: &[Key] = &[
     entry("source.exclude_columns", Form::List, "[]", "schema.table.column patterns of columns that are left out of before and after. The key keeps its columns."),
     entry("source.key_columns", Form::List, "[]",
         "Columns that make the key of a record in the place of the table's own key, as \"schema.table:column,column\"; the table may be a pattern as in source.tables. Several entries for one table add up. A table that has none of the columns keeps its own key."),
+    entry("source.mask_columns", Form::Map, "{}",
+        "How texts are hidden, by schema.table.column pattern, in the words of Debezium's column properties: \"mask.with.8.chars\" (asterisks, for NULL too), \"truncate.to.20.chars\", \"mask.hash.v2.SHA-256.with.salt_env.VARIABLE\" (or with.salt_file.PATH, or with.salt.SALT; without v2. the value is hashed as a Java object). MD5, SHA-1, SHA-224, SHA-256, SHA-384 and SHA-512; a digest is cut to the length of the column. Of several patterns that match, asterisks count before hashes and these before cutting. Keys are not hidden, and columns that are no texts neither: the log names those."),
     entry("source.messages", Form::List, "[\"*\"]", "Prefixes of the logical decoding messages (pg_logical_emit_message, PostgreSQL 14 and newer) to capture: patterns in which * stands for any text and ? for one character. [] captures none."),
     entry("source.exclude_messages", Form::List, "[]", "Patterns of prefixes taken away from source.messages."),
     entry("source.on_gap", Form::Choice(&["stop", "continue"], &["snapshot"]), "\"stop\"",

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
+use crate::masks::Mask;
 use crate::modes::Modes;
 
 pub use std::time::Duration;
@@ -74,6 +75,8 @@ pub struct Source {
     pub exclude_columns: Vec<String>,
     /// `schema.table:column,column`: columns that are the key in the place of the table's own; default none.
     pub key_columns: Vec<String>,
+    /// `schema.table.column` patterns and how the texts of such columns are hidden; the first pattern that matches counts.
+    pub mask_columns: Vec<(String, Mask)>,
     /// Patterns of prefixes of logical decoding messages; default `["*"]`.
     pub messages: Vec<String>,
     /// Taken away from `messages`; default none.

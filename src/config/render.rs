@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use toml::de::ValueDeserializer;
 
 use super::Loaded;
+use super::build::masks::without_salt;
 use super::keys::{Form, KEYS, Key, SECTIONS, split};
 use super::librdkafka::is_secret;
 use super::model::{Config, SslMode};
@@ -91,7 +92,11 @@ fn value_toml(key: &Key, setting: &Setting) -> String {
             let entries = entries.iter().map(|(name, entry)| {
                 let indirect = name.ends_with("_file") || name.ends_with("_env");
                 let hidden = key.path == "kafka.properties" && is_secret(name) && !indirect;
-                let text = if hidden { REDACTED.to_owned() } else { redact_urls(&entry.text) };
+                let text = match key.path {
+                    _ if hidden => REDACTED.to_owned(),
+                    "source.mask_columns" => without_salt(&entry.text, REDACTED),
+                    _ => redact_urls(&entry.text),
+                };
                 format!("{} = {}", quote(name), quote(&text))
             });
             let entries: Vec<String> = entries.collect();

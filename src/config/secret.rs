@@ -22,7 +22,7 @@ pub(super) struct Given<'a> {
     pub(super) way: Way,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     Plain,
     File,

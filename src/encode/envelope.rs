@@ -88,6 +88,12 @@ impl JsonEncoder {
         }
     }
 
+    /// Columns of a table that are to be hidden and are not, because their values are no texts.
+    pub fn unmaskable(&self, slot: TableSlot) -> &[DroppedColumn] {
+        let plan = self.plans.get(slot.0 as usize).and_then(Option::as_ref);
+        plan.map_or(&[], |plan| &plan.unmaskable)
+    }
+
     /// Renders what the events of the transaction share.
     pub fn begin_transaction(&mut self, context: &TransactionContext) {
         self.source.begin(&self.settings, context);

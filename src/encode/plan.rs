@@ -1,7 +1,7 @@
 //! What is known about a table before its first row: for each column the way its values are written and the JSON in
 //! front of them, so that a row is a run of copies.
 
-use super::value::{StandIns, ValueWriter, choose};
+use super::value::{Masked, StandIns, ValueWriter, choose};
 use super::writer::push_string;
 use crate::event::{Table, TopicId};
 use crate::modes::Modes;
@@ -20,7 +20,11 @@ pub(super) struct TablePlan {
     pub key: Vec<KeyPart>,
     /// Every column of the key stands in the row too, so that its JSON can be copied from there.
     pub key_in_row: bool,
+    /// The columns as they stand in the key, when one of them is hidden in the row.
+    pub unmasked: Option<Vec<ColumnPlan>>,
     pub dropped: Vec<DroppedColumn>,
+    /// Columns that are to be hidden and cannot be.
+    pub unmaskable: Vec<DroppedColumn>,
 }
 
 /// How the values of one column are written.
@@ -64,7 +68,8 @@ pub struct DroppedColumn {
 
 impl TablePlan {
     pub(super) fn new(table: &Table, modes: Modes, placeholder: &str) -> Self {
-        let mut dropped = Vec::new();
+        let (mut dropped, mut unmaskable) = (Vec::new(), Vec::new());
+        let mut masked_key = false;
         let mut columns = Vec::with_capacity(table.columns.len());
         let mut first = true;
         for (index, column) in table.columns.iter().enumerate() {
@@ -79,12 +84,22 @@ impl TablePlan {
             // In the key a type without a form is its text: without the column, keys would fall together.
             let writer =
                 chosen.filter(|writer| key.is_none() || !writer.is_blind()).unwrap_or(ValueWriter::Text);
+            let masked = column.mask.as_ref().and_then(|mask| Masked::new(mask, column, &writer, modes));
+            if column.mask.is_some() && masked.is_none() && fragment.is_some() {
+                unmaskable
+                    .push(DroppedColumn { column: column.name.clone(), type_name: column.ty.name.clone() });
+            }
+            masked_key |= masked.is_some() && key.is_some();
+            let stand_ins = match masked.as_ref().and_then(Masked::constant) {
+                Some(json) => StandIns::constant(json),
+                None => StandIns::new(column, &writer, placeholder, modes),
+            };
             columns.push(ColumnPlan {
                 name: column.name.clone(),
                 type_name: column.ty.name.clone(),
                 fragment,
-                stand_ins: StandIns::new(column, &writer, placeholder, modes),
-                writer,
+                stand_ins,
+                writer: masked.map_or(writer, |masked| ValueWriter::Masked(Box::new(masked))),
                 not_null: column.not_null,
                 identity: column.identity,
                 key,
@@ -110,11 +125,21 @@ impl TablePlan {
             name: table.name.clone(),
             source,
             columns,
-            key_in_row: in_row == key.len(),
+            key_in_row: in_row == key.len() && !masked_key,
+            unmasked: masked_key.then(|| Self::new(&unmasked(table), modes, placeholder).columns),
             key,
             dropped,
+            unmaskable,
         }
     }
+}
+
+fn unmasked(table: &Table) -> Table {
+    let mut table = table.clone();
+    for column in &mut table.columns {
+        column.mask = None;
+    }
+    table
 }
 
 fn fragment(name: &str, first: bool) -> Box<[u8]> {

@@ -117,7 +117,7 @@ impl RowWriter {
         let mut values = values(plan, source)?;
         self.key_spans.clear();
         self.key_spans.resize(plan.key.len(), 0..0);
-        for column in &plan.columns {
+        for column in plan.unmasked.as_ref().unwrap_or(&plan.columns) {
             let value = values.next();
             let Some(place) = column.key else { continue };
             let start = out.len();

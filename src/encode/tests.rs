@@ -7,6 +7,7 @@ use crate::decode::{Message, Mode, ReplicaIdentity, Tuple, Value, parse};
 use crate::error::{Error, Kind};
 use crate::event::{Column, Event, KeyOf, Op, OtherKey, Row, Table, TableSlot, TopicId, TransactionContext};
 use crate::lsn::{Lsn, Oid, UnixMicros, Xid};
+use crate::masks::Mask;
 use crate::modes::BinaryMode;
 use crate::source::catalog::{TypeDetails, TypeKind};
 
@@ -49,7 +50,16 @@ fn column(name: &str, oid: u32, not_null: bool) -> Column {
         name: format!("type_{oid}"),
         kind: TypeKind::Base,
     };
-    Column { name: name.into(), ty, typmod: -1, not_null, default: None, identity: false, selected: true }
+    Column {
+        name: name.into(),
+        ty,
+        typmod: -1,
+        not_null,
+        default: None,
+        identity: false,
+        selected: true,
+        mask: None,
+    }
 }
 
 const INT: u32 = 23;
@@ -435,6 +445,34 @@ fn a_key_is_never_a_placeholder() {
     let found = Event { old: Some(Row::Key(row(&old))), ..lost };
     encoder.change(&found, 0, &mut records).unwrap();
     assert_eq!(record(&records, 0).0.as_deref(), Some(r#"{"id":"long"}"#));
+}
+
+#[test]
+fn masks_hide_texts_in_rows_and_not_in_keys() {
+    let mut table = table(
+        "public",
+        "t",
+        vec![column("k", TEXT, true), column("s", TEXT, false), column("n", INT, false)],
+        vec![0],
+    );
+    for column in &mut table.columns {
+        column.mask = Some(Mask::Stars { chars: 2 });
+    }
+    let mut encoder = encoder(settings("s"), &table, &context(1, 0, None));
+    let unmaskable: Vec<_> =
+        encoder.unmaskable(table.slot).iter().map(|column| column.column.as_str()).collect();
+    assert_eq!(unmaskable, ["n"]);
+    let (new, old) =
+        (message(&[text("key"), NULL, text("7")]), message(&[text("old"), UNCHANGED, text("7")]));
+    let mut records = Records::default();
+    let mut change = event(&table, Op::Create, 1);
+    change.after = Some(Row::Full(row(&new)));
+    change.other_key = Some(OtherKey::Old(Row::Full(row(&old))));
+    encoder.change(&change, 0, &mut records).unwrap();
+    let (key, value, headers) = record(&records, 0);
+    assert_eq!(key.as_deref(), Some(r#"{"k":"key"}"#));
+    assert!(value.unwrap().starts_with(r#"{"before":null,"after":{"k":"**","s":"**","n":7},"#));
+    assert_eq!(headers[0], ("__debezium.oldkey".to_owned(), r#"{"k":"old"}"#.to_owned()));
 }
 
 #[test]

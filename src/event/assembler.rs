@@ -389,6 +389,7 @@ mod tests {
             default: None,
             identity,
             selected: true,
+            mask: None,
         };
         Table {
             slot: TableSlot(slot),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::decode::{ReplicaIdentity, Tuple};
 use crate::lsn::{Lsn, Oid, UnixMicros, Xid};
+use crate::masks::Mask;
 use crate::source::catalog::TypeDetails;
 
 /// Dense number of a relation in this session, so that every stage can keep what it knows of it in a plain vector.
@@ -42,6 +43,8 @@ pub struct Column {
     pub identity: bool,
     /// Written to `before` and `after`; a column of the key is written to the key all the same.
     pub selected: bool,
+    /// How its texts are hidden in `before` and `after`; the key shows them as they are.
+    pub mask: Option<Mask>,
 }
 
 /// Debezium's `op`.

@@ -34,6 +34,7 @@ pub fn resolve(
                 default: described.and_then(|column| column.default.clone()),
                 identity: column.key,
                 selected: selected.get(index).copied().unwrap_or(true),
+                mask: None,
             }
         })
         .collect();

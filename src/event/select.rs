@@ -2,6 +2,8 @@
 
 use crate::config::{KeyColumns, Patterns, Source, TablePatterns};
 use crate::error::Result;
+use crate::event::Table;
+use crate::masks::Mask;
 
 /// The compiled choice of tables and columns.
 #[derive(Clone, Debug)]
@@ -10,6 +12,7 @@ pub struct Selection {
     columns: Patterns<3>,
     exclude_columns: Patterns<3>,
     key_columns: KeyColumns,
+    masks: Vec<(Patterns<3>, Mask)>,
     messages: Patterns<1>,
     exclude_messages: Patterns<1>,
 }
@@ -22,6 +25,11 @@ impl Selection {
             columns: Patterns::compile(&source.columns)?,
             exclude_columns: Patterns::compile(&source.exclude_columns)?,
             key_columns: KeyColumns::compile(&source.key_columns)?,
+            masks: source
+                .mask_columns
+                .iter()
+                .map(|(pattern, mask)| Ok((Patterns::compile(std::slice::from_ref(pattern))?, mask.clone())))
+                .collect::<Result<_>>()?,
             messages: Patterns::compile(&source.messages)?,
             exclude_messages: Patterns::compile(&source.exclude_messages)?,
         })
@@ -35,6 +43,16 @@ impl Selection {
     /// Columns that are to be the key of the table; none: its own.
     pub fn key_columns(&self, schema: &str, table: &str) -> Vec<&str> {
         self.key_columns.of(schema, table)
+    }
+
+    /// Gives the columns of the table their masks.
+    pub fn mask(&self, table: &mut Table) {
+        let Table { schema, name, columns, .. } = table;
+        for column in columns {
+            let names = [schema.as_str(), name.as_str(), column.name.as_str()];
+            let mask = self.masks.iter().find(|(pattern, _)| pattern.matches(names));
+            column.mask = mask.map(|(_, mask)| mask.clone());
+        }
     }
 
     /// Whether logical decoding messages with this prefix become events.

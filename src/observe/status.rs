@@ -222,6 +222,7 @@ pub(super) mod tests {
                 columns: vec![],
                 exclude_columns: vec![],
                 key_columns: vec![],
+                mask_columns: vec![],
                 messages: vec![],
                 exclude_messages: vec![],
                 on_gap: config::OnGap::Stop,

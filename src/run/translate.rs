@@ -273,6 +273,7 @@ impl Translator {
                     "source.key_columns names a column that the table does not have"
                 );
             }
+            self.selection.mask(&mut table);
             for column in table.columns.iter().filter(|column| column.selected && column.ty.schema.is_empty())
             {
                 tracing::warn!(
@@ -290,6 +291,15 @@ impl Translator {
                     column = dropped.column,
                     r#type = dropped.type_name,
                     "the column is left out: Debezium has no form for its type"
+                );
+            }
+            for shown in self.encoder.unmaskable(slot) {
+                tracing::warn!(
+                    schema = table.schema,
+                    table = table.name,
+                    column = shown.column,
+                    r#type = shown.type_name,
+                    "source.mask_columns names the column, but its values are no texts: they are not hidden"
                 );
             }
             let counters = self.metrics.table(&table.schema, &table.name);

@@ -103,6 +103,7 @@ fn source() -> Source {
         columns: Vec::new(),
         exclude_columns: Vec::new(),
         key_columns: Vec::new(),
+        mask_columns: Vec::new(),
         messages: vec!["*".into()],
         exclude_messages: Vec::new(),
         on_gap: OnGap::Stop,

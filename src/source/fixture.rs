@@ -27,6 +27,7 @@ pub(super) fn source(port: u16) -> Source {
         columns: Vec::new(),
         exclude_columns: Vec::new(),
         key_columns: Vec::new(),
+        mask_columns: Vec::new(),
         messages: vec!["*".into()],
         exclude_messages: Vec::new(),
         on_gap: OnGap::Stop,

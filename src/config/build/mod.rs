@@ -3,6 +3,7 @@
 //! report stayed empty.
 
 mod kafka;
+pub(super) mod masks;
 mod properties;
 mod rest;
 mod source;

@@ -86,6 +86,7 @@ impl Builder<'_> {
             columns: self.patterns("source.columns", "schema.table.column"),
             exclude_columns: self.patterns("source.exclude_columns", "schema.table.column"),
             key_columns: self.key_columns(),
+            mask_columns: self.masks(),
             messages: self.prefixes("source.messages"),
             exclude_messages: self.prefixes("source.exclude_messages"),
             on_gap: match self.settings.text("source.on_gap") {

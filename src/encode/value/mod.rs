@@ -12,6 +12,7 @@ mod geometry;
 mod hstore;
 mod interval;
 mod iso;
+mod mask;
 mod money;
 mod number;
 mod postgis;
@@ -23,6 +24,7 @@ mod vector;
 
 pub(super) use binary::push_bytes;
 pub(super) use choose::choose;
+pub(super) use mask::Masked;
 pub(super) use stand_in::StandIns;
 
 use self::geometry::Shape;
@@ -103,6 +105,8 @@ pub(super) enum ValueWriter {
     Embedding(vector::Kind),
     /// Debezium's form where that says something else than the row; behind a pointer, so that the tag of a writer is a plain number.
     Quirk(Box<Quirk>),
+    /// A text that is hidden; behind a pointer too.
+    Masked(Box<Masked>),
 }
 
 /// How the elements of an array are written.
@@ -220,6 +224,10 @@ impl ValueWriter {
             Self::Postgis(kind) => postgis::write(*kind, text, out),
             Self::Embedding(kind) => vector::write(*kind, text, out),
             Self::Quirk(quirk) => quirk.write(text, out, scratch),
+            Self::Masked(masked) => {
+                masked.write(text, out, scratch);
+                Ok(())
+            }
             // The others are common.
             _ => Err(Misfit::Malformed),
         }

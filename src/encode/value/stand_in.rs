@@ -22,6 +22,11 @@ pub(in crate::encode) struct StandIns {
 }
 
 impl StandIns {
+    /// The same for everything.
+    pub(in crate::encode) fn constant(json: &[u8]) -> Self {
+        Self { unknown: json.to_vec(), unavailable: json.to_vec(), null: Some(json.into()) }
+    }
+
     /// All for `column`; `placeholder` is `events.unavailable_value_placeholder`.
     pub(in crate::encode) fn new(
         column: &Column,
@@ -116,7 +121,9 @@ fn zero(writer: &ValueWriter) -> Vec<u8> {
         | ValueWriter::Bytea(_)
         | ValueWriter::TextBytes(_)
         | ValueWriter::Bits
-        | ValueWriter::Hstore => b"\"\"",
+        | ValueWriter::Hstore
+        // Its stand-ins are those of the text.
+        | ValueWriter::Masked(_) => b"\"\"",
         ValueWriter::ZonedTimestamp { .. } | ValueWriter::IsoTimestamp => b"\"1970-01-01T00:00:00Z\"",
         ValueWriter::ZonedTime | ValueWriter::IsoTime => b"\"00:00:00Z\"",
         ValueWriter::IsoDate => b"\"1970-01-01Z\"",
@@ -240,6 +247,7 @@ mod tests {
             default: default.map(Into::into),
             identity: false,
             selected: true,
+            mask: None,
         };
         let both = StandIns::new(&column, &writer, "__debezium_unavailable_value", Modes::default());
         (String::from_utf8(both.unknown).unwrap(), String::from_utf8(both.unavailable).unwrap())
