@@ -10,6 +10,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use headwater::lsn::Lsn;
+use headwater::masks::{HashAlgorithm, HashVersion, Mask, Salt};
 use headwater::run::rehearsal::Rehearsal;
 use workloads::{MIXED, Table, Workload, begin, commit, configuration, types};
 
@@ -64,7 +65,10 @@ fn allocations(work: impl FnOnce()) -> u64 {
 /// Allocations of some thousands of repetitions, after as many to warm up. Batches are sealed in between, as in a session,
 /// and only sealing is not counted.
 fn steady(workload: &Workload) -> u64 {
-    let mut rehearsal = workload.rehearse().expect(KNOWN);
+    steady_in(workload.rehearse().expect(KNOWN), workload)
+}
+
+fn steady_in(mut rehearsal: Rehearsal, workload: &Workload) -> u64 {
     let round = |rehearsal: &mut Rehearsal| {
         let mut counted = 0;
         for _ in 0..ROUNDS {
@@ -131,6 +135,33 @@ fn no_kind_of_message_allocates() {
         events: 11,
     };
     assert_eq!(steady(&workload), 0);
+}
+
+/// Every way to hide a text, and updates that are left out because nothing is left to be seen.
+#[test]
+fn no_hidden_text_allocates() {
+    let table = Table { oid: 0x4012, name: "hidden", identity: b'f', cells: MIXED };
+    let workload = Workload {
+        name: "hidden texts",
+        metadata: "true",
+        prelude: vec![],
+        messages: vec![begin(), table.insert(), table.update(Some(b'O')), table.delete(b'O'), commit()],
+        events: 2,
+    };
+    let hash = |version| Mask::Hash { version, algorithm: HashAlgorithm::Sha256, salt: Salt::new("salt") };
+    let mut config = configuration(workload.metadata).unwrap();
+    config.events.skip_unchanged = true;
+    config.source.mask_columns = [
+        ("public.hidden.email", hash(HashVersion::V1)),
+        ("public.hidden.ref", hash(HashVersion::V2)),
+        ("public.hidden.note", Mask::Truncate { chars: 7 }),
+        ("public.hidden.attributes", Mask::Stars { chars: 8 }),
+    ]
+    .map(|(pattern, mask)| (pattern.to_owned(), mask))
+    .into();
+    let mut rehearsal = Rehearsal::new(&config, types()).unwrap();
+    rehearsal.message(Lsn(1), &table.relation()).unwrap();
+    assert_eq!(steady_in(rehearsal, &workload), 0);
 }
 
 /// A logical decoding message of a transaction, or outside of any.

@@ -125,7 +125,7 @@ cases! {
     null_with_default_off numbers_double numbers_json_numeric numbers_precise numbers_special_precise
     numbers_string numeric_keys origin partitions_leaf partitions_root pg_output_settings
     pg_timezone_newyork publication_filters replica_full replica_index_with_pk schema_changes
-    schema_exclude skipped_ops statements table_filters texts times_adaptive times_adaptive_far
+    schema_exclude skip_unchanged skip_unchanged_columns skipped_ops statements table_filters texts times_adaptive times_adaptive_far
     times_adaptive_time_microseconds times_connect times_connect_far times_isostring times_isostring_far
     times_microseconds times_nanoseconds times_special times_special_nanoseconds times_special_structured
     times_structured toast_default toast_full toast_placeholder tombstones_off topic_delimiter truncate
@@ -222,6 +222,7 @@ fn configured(builder: Builder, name: &str, properties: &str) -> Builder {
                 builder.set("events.skipped_operations", Vec::<String>::new())
             }
             "skipped.operations" => builder.set("events.skipped_operations", list()),
+            "skip.messages.without.change" => builder.set("events.skip_unchanged", value == "true"),
             // Regular expressions there, patterns as in a shell here.
             "table.include.list" => {
                 builder.set("source.tables", list().iter().map(|table| shell(table)).collect::<Vec<_>>())

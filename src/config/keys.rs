@@ -59,7 +59,7 @@ pub(super) const SECTIONS: [(&str, &str); 11] = [
 ];
 
 /// Names that other tools have for keys, with underscores for their dots, for suggestions.
-pub(super) const SYNONYMS: [(&str, &str); 26] = [
+pub(super) const SYNONYMS: [(&str, &str); 27] = [
     ("topic_prefix", "name"),
     ("prefix", "name"),
     ("database_server_name", "name"),
@@ -86,6 +86,7 @@ pub(super) const SYNONYMS: [(&str, &str); 26] = [
     ("bootstrap_servers", "kafka.brokers"),
     ("replication_factor", "topics.replication_factor"),
     ("tombstones_on_delete", "events.tombstones"),
+    ("skip_messages_without_change", "events.skip_unchanged"),
 ];
 
 /// The key at `path`.
@@ -172,6 +173,8 @@ pub(super) const KEYS: &[Key] = &[
         "true: a transaction block in each event, and BEGIN and END records in topics.transaction. \"block\": only the block. false: neither."),
     entry("events.tombstones", Form::Bool, "true", "A record with a null value after each delete, so that log compaction drops the key."),
     entry("events.skipped_operations", Form::List, "[]", "Operations that give no events: \"c\" create, \"u\" update, \"d\" delete, \"t\" truncate, \"m\" message."),
+    entry("events.skip_unchanged", Form::Bool, "false",
+        "true: an update that changes none of the columns that are written gives no event. Only a table with REPLICA IDENTITY FULL says what an update changed."),
     entry("events.unavailable_value_placeholder", Form::Text, "\"__debezium_unavailable_value\"",
         "Stands in for a large (TOASTed) value that an update did not change and that the log therefore does not hold."),
     entry("events.decimal_handling_mode", Form::Choice(DecimalMode::WORDS, &[]), "\"precise\"",

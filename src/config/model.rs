@@ -142,6 +142,8 @@ pub struct Events {
     pub tombstones: bool,
     /// Operations that give no events; default none.
     pub skipped_operations: Vec<Operation>,
+    /// Updates that change nothing of what is written give no events; default false.
+    pub skip_unchanged: bool,
     /// Stands in for a TOASTed value that the update did not change; default `__debezium_unavailable_value`.
     pub unavailable_value_placeholder: String,
     /// The four `__debezium.context.*` headers on each record of a table; default true.

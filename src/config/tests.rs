@@ -476,7 +476,8 @@ fn what_is_shown_has_effect_origin_and_no_secret() {
     let case = Case::minimal()
         .set("source.url", "postgres://app:hunter2@db.example/shop")
         .set("kafka.properties.ssl.key.password", "hunter3")
-        .set("kafka.properties.linger.ms", "7");
+        .set("kafka.properties.linger.ms", "7")
+        .set("source.mask_columns.public.t.a", "mask.hash.MD5.with.salt.hunter4");
     let shown = show(&case.loaded());
     for line in [
         "url = \"postgres://app:<redacted>@db.example/shop\" # --set source.url",
@@ -484,6 +485,7 @@ fn what_is_shown_has_effect_origin_and_no_secret() {
         "password = \"<redacted>\" # --set source.url",
         "sslmode = \"verify-full\" # default",
         "slot = \"headwater_shop\" # default",
+        "mask_columns = { \"public.t.a\" = \"mask.hash.MD5.with.salt.<redacted>\" } # --set source.mask_columns.public.t.a",
         "max_message = \"16MiB\" # default",
         "properties = { \"linger.ms\" = \"7\", \"ssl.key.password\" = \"<redacted>\" } # --set kafka.properties.linger.ms, --set kafka.properties.ssl.key.password",
     ] {

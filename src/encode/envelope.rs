@@ -9,9 +9,10 @@ use std::ops::Range;
 use super::headers::Headers;
 use super::plan::{DroppedColumn, TablePlan};
 use super::records::{Records, push_header};
-use super::row::{KeyForm, RowWriter, Source, tell_lossy};
+use super::row::{KeyForm, RowWriter, Source, look_alike, tell_lossy};
 use super::source::{Order, SourceBlocks};
 use super::writer::push_int;
+use crate::decode::Tuple;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, KeyOf, Op, OtherKey, Row, Table, TableSlot, TransactionContext};
 use crate::modes::Modes;
@@ -92,6 +93,12 @@ impl JsonEncoder {
     pub fn unmaskable(&self, slot: TableSlot) -> &[DroppedColumn] {
         let plan = self.plans.get(slot.0 as usize).and_then(Option::as_ref);
         plan.map_or(&[], |plan| &plan.unmaskable)
+    }
+
+    /// Whether an update of a row of which both states are known changes nothing that an event would show.
+    pub fn is_unchanged(&self, slot: TableSlot, old: Tuple<'_>, new: Tuple<'_>) -> bool {
+        let plan = self.plans.get(slot.0 as usize).and_then(Option::as_ref);
+        plan.is_some_and(|plan| look_alike(plan, old, new))
     }
 
     /// Renders what the events of the transaction share.

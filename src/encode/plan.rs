@@ -3,6 +3,7 @@
 
 use super::value::{Masked, StandIns, ValueWriter, choose};
 use super::writer::push_string;
+use crate::decode::Value;
 use crate::event::{Table, TopicId};
 use crate::modes::Modes;
 
@@ -46,6 +47,14 @@ pub(super) struct ColumnPlan {
 }
 
 impl ColumnPlan {
+    /// Whether two values are hidden behind the same text.
+    pub(super) fn hides(&self, old: Value<'_>, new: Value<'_>) -> bool {
+        match &self.writer {
+            ValueWriter::Masked(masked) => self.key.is_none() && masked.hides(old, new),
+            _ => false,
+        }
+    }
+
     /// `numeric(p,s)`
     pub(super) fn is_decimal(&self) -> bool {
         matches!(self.writer, ValueWriter::Decimal { .. })

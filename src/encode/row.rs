@@ -252,6 +252,16 @@ pub(super) fn tell_lossy(plan: &mut TablePlan, row: Row<'_>) -> Option<usize> {
     None
 }
 
+/// Whether two rows look the same in `before` and `after`, and have the same key. What an update did not send it did not change.
+pub(super) fn look_alike(plan: &TablePlan, old: Tuple<'_>, new: Tuple<'_>) -> bool {
+    let mut values = old.iter().zip(new.iter());
+    plan.columns.iter().all(|column| {
+        let Some((old, new)) = values.next() else { return false };
+        let written = column.fragment.is_some() || column.key.is_some();
+        !written || old == new || new == Value::Unchanged || column.hides(old, new)
+    })
+}
+
 /// The values of a row beside those of the old one.
 struct Values<'a> {
     new: TupleIter<'a>,

@@ -476,6 +476,35 @@ fn masks_hide_texts_in_rows_and_not_in_keys() {
 }
 
 #[test]
+fn an_update_of_nothing_that_is_written_is_none() {
+    let mut table = table(
+        "public",
+        "t",
+        vec![
+            column("k", TEXT, true),
+            column("s", TEXT, false),
+            column("left_out", INT, false),
+            column("m", TEXT, false),
+        ],
+        vec![0],
+    );
+    table.columns[2].selected = false;
+    table.columns[3].mask = Some(Mask::Truncate { chars: 2 });
+    let encoder = encoder(settings("s"), &table, &context(1, 0, None));
+    let old = message(&[text("1"), text("s"), text("7"), text("mask")]);
+    for (new, same) in [
+        ([text("1"), text("s"), text("7"), text("mask")], true),
+        ([text("1"), UNCHANGED, text("8"), text("ma")], true),
+        ([text("1"), NULL, text("7"), text("mask")], false),
+        ([text("2"), text("s"), text("7"), text("mask")], false),
+        ([text("1"), text("s"), text("7"), text("me")], false),
+    ] {
+        let new = message(&new);
+        assert_eq!(encoder.is_unchanged(table.slot, row(&old), row(&new)), same, "{new:?}");
+    }
+}
+
+#[test]
 fn columns_left_out_stay_in_the_key() {
     let mut columns = vec![column("secret", INT, true), column("lsn", 3220, false), column("v", TEXT, false)];
     columns[0].selected = false;

@@ -217,6 +217,11 @@ impl Assembler {
         MessagePlace { ordinal, total_order: self.total_order, data_collection_order: self.messages }
     }
 
+    /// An update that is left out because nothing of it would be seen: it has its ordinal, and no place in the order of events.
+    pub fn leave_out_update(&mut self) {
+        self.next_ordinal += 1;
+    }
+
     /// Messages of the transaction so far that are written.
     pub fn message_count(&self) -> u64 {
         self.messages

@@ -40,6 +40,8 @@ pub enum SkipReason {
     Table,
     /// A logical decoding message with a prefix that the configuration does not capture.
     Prefix,
+    /// An update of nothing that is written, with `events.skip_unchanged`.
+    Unchanged,
 }
 
 #[derive(Debug)]
@@ -209,7 +211,7 @@ impl Metrics {
 
     /// Events left out because the configuration says so.
     pub(super) fn filtered(&self) -> u64 {
-        [SkipReason::Operation, SkipReason::Table, SkipReason::Prefix]
+        [SkipReason::Operation, SkipReason::Table, SkipReason::Prefix, SkipReason::Unchanged]
             .iter()
             .map(|reason| self.0.skipped.with_label_values(&[reason.name()]).get())
             .sum()
@@ -218,7 +220,7 @@ impl Metrics {
 
 impl SkipReason {
     /// Every reason.
-    pub const ALL: [Self; 4] = [Self::Replayed, Self::Operation, Self::Table, Self::Prefix];
+    pub const ALL: [Self; 5] = [Self::Replayed, Self::Operation, Self::Table, Self::Prefix, Self::Unchanged];
 
     /// The `reason` label.
     #[must_use]
@@ -228,6 +230,7 @@ impl SkipReason {
             Self::Operation => "operation",
             Self::Table => "table",
             Self::Prefix => "prefix",
+            Self::Unchanged => "unchanged",
         }
     }
 }

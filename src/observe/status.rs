@@ -235,6 +235,7 @@ pub(super) mod tests {
                 transaction_metadata: config::TransactionMetadata::Full,
                 tombstones: true,
                 skipped_operations: vec![],
+                skip_unchanged: false,
                 unavailable_value_placeholder: String::new(),
                 context_headers: true,
                 modes: crate::modes::Modes::default(),

@@ -52,6 +52,7 @@ impl Rehearsal {
                     transaction_topic: full.then(|| router.named(&config.topics.transaction)),
                     message_topic: Some(config.topics.message.clone()),
                     tombstones: config.events.tombstones,
+                    skip_unchanged: config.events.skip_unchanged,
                 },
                 router,
                 encoder: JsonEncoder::new(EncodeSettings {

@@ -247,6 +247,7 @@ fn translation(shared: &Shared, routes: Routes, system_id: u64) -> Result<transl
             transaction_topic: routes.transaction_topic,
             message_topic: message_topic(config),
             tombstones: config.events.tombstones,
+            skip_unchanged: config.events.skip_unchanged,
         },
         skip: config.events.skipped_operations.iter().filter_map(|operation| op(*operation)).collect(),
         metrics: shared.metrics.clone(),

@@ -94,6 +94,7 @@ impl Telemetry {
         self.metrics.skipped(SkipReason::Operation, filtered.operation);
         self.metrics.skipped(SkipReason::Table, filtered.table);
         self.metrics.skipped(SkipReason::Prefix, filtered.prefix);
+        self.metrics.skipped(SkipReason::Unchanged, filtered.unchanged);
         let messages = translator.take_messages();
         self.metrics.messages(messages);
         self.events_seen |= messages > 0;

@@ -1,6 +1,6 @@
 //! The pure middle of the house in one value: a message of the stream in, records out. No socket, no clock.
 
-use crate::decode::{self, Message, Mode, Relation, RelationBody, RelationCache};
+use crate::decode::{self, Message, Mode, OldTuple, Relation, RelationBody, RelationCache};
 use crate::encode::{
     self, CollectionCount, JsonEncoder, MESSAGE_COLLECTION, MessageEvent, MessageScope, Records,
     TransactionRecord,
@@ -38,6 +38,8 @@ pub(crate) struct Filtered {
     pub table: u64,
     /// By the prefix of a message.
     pub prefix: u64,
+    /// Updates of nothing that is written.
+    pub unchanged: u64,
 }
 
 /// A table that is captured, and its counters.
@@ -66,6 +68,8 @@ pub(crate) struct Settings {
     /// so that no topic is created that stays empty.
     pub message_topic: Option<String>,
     pub tombstones: bool,
+    /// Updates that change nothing give no events.
+    pub skip_unchanged: bool,
 }
 
 /// Where a message stands, and when it came.
@@ -331,6 +335,20 @@ impl Translator {
         let slot = self.relations.get(oid).ok_or_else(|| unknown_relation(oid))?;
         let Self { tables, assembler, encoder, settings, .. } = self;
         let captured = tables.get_mut(slot as usize).and_then(Option::as_mut);
+        if settings.skip_unchanged && assembler.takes(Op::Update) {
+            if let (Some(Captured { table, .. }), Change::Update { old: Some(OldTuple::Full(old)), new }) =
+                (&captured, change)
+            {
+                if encoder.is_unchanged(table.slot, old, new) {
+                    if !assembler.has_begun() {
+                        begin_encoded(assembler, encoder, settings, lsn, out)?;
+                    }
+                    assembler.leave_out_update();
+                    self.filtered.unchanged += 1;
+                    return Ok(());
+                }
+            }
+        }
         let (events, mut counters) = match captured {
             Some(Captured { table, counters }) => {
                 (Some(assembler.change(table, change, lsn)), Some(counters))
@@ -557,6 +575,7 @@ mod tests {
                 transaction_topic: None,
                 message_topic: Some("shop.message".into()),
                 tombstones: false,
+                skip_unchanged: false,
             },
             skip: vec![],
             metrics: Metrics::new(&About { name: "shop", memory_bytes: 1 }).unwrap(),

@@ -41,6 +41,7 @@ pub(crate) fn config(brokers: &str) -> Config {
             transaction_metadata: TransactionMetadata::Full,
             tombstones: true,
             skipped_operations: Vec::new(),
+            skip_unchanged: false,
             unavailable_value_placeholder: "__debezium_unavailable_value".into(),
             context_headers: true,
             modes: crate::modes::Modes::default(),

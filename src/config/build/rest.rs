@@ -30,6 +30,7 @@ impl Builder<'_> {
             },
             tombstones: self.settings.truth("events.tombstones"),
             skipped_operations: self.skipped_operations(),
+            skip_unchanged: self.settings.truth("events.skip_unchanged"),
             unavailable_value_placeholder: self.text("events.unavailable_value_placeholder"),
             context_headers: self.settings.truth("events.context_headers"),
             modes: self.modes(),
