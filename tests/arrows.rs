@@ -47,6 +47,7 @@ const PURE: &[&str] = &[
     "run/fallback.rs",
     "run/feedback.rs",
     "run/group.rs",
+    "run/heartbeat.rs",
     "run/pace.rs",
     "run/reconcile.rs",
     "run/translate.rs",

@@ -120,7 +120,7 @@ macro_rules! cases {
 cases! {
     arrays arrays_multidim arrays_plain arrays_string_modes binary_base64 binary_base64_url binary_bytes
     binary_hex bulk column_exclude column_include column_include_no_key column_mask column_mask_v2 crud empty_tables empty_vs_null
-    generated generated_published geometry_special hstore_map identifiers interval_numeric interval_string
+    generated generated_published geometry_special heartbeat hstore_map identifiers interval_numeric interval_string
     key_change key_change_tx key_types large_values message_key_columns messages messages_filtered messages_tx no_primary_key not_null_zero null_with_default
     null_with_default_off numbers_double numbers_json_numeric numbers_precise numbers_special_precise
     numbers_string numeric_keys origin partitions_leaf partitions_root pg_output_settings
@@ -187,17 +187,23 @@ fn differences(folder: &Path, quirks: &str) -> Differences {
     let properties = fs::read_to_string(folder.join("connector.properties")).unwrap_or_default();
     let builder = configured(Daemon::builder(&db, kafka), &name, &properties).set("events.quirks", quirks);
     run(&db, "", &read("setup.sql"));
-    let daemon = builder.start();
+    let mut daemon = builder.start();
     let slot = format!("headwater_{name}");
     run(&db, &slot, &read("workload.sql"));
     db.wait_confirmed(&slot);
     let mut consumer = kafka.consumer(&name);
     // Another case's name may begin with this one's.
     let own = |record: &&ConsumedRecord| record.topic[name.len()..].starts_with(['.', '-']);
-    let ours: Vec<Record> = consumer.read_to_end().iter().filter(own).map(record).collect();
+    let mut ours: Vec<Record> = consumer.read_to_end().iter().filter(own).map(record).collect();
+    if properties.contains("heartbeat.interval.ms") {
+        daemon.wait_metric("headwater_heartbeats_total", |count| count >= 2.0);
+        let mut heartbeats = kafka.consumer(&format!("__debezium-heartbeat.{name}"));
+        ours.extend(heartbeats.read_to_end().iter().map(record));
+    }
     let golden = read("golden.jsonl").replace(&format!("orc_{case}"), &name);
     let golden: Vec<Record> = golden.lines().map(Record::golden).collect();
     drop(daemon);
+    let [golden, ours] = [golden, ours].map(compare::without_repeats);
     compare::compare(&format!("{name}."), &golden, &ours)
 }
 
@@ -223,6 +229,7 @@ fn configured(builder: Builder, name: &str, properties: &str) -> Builder {
             }
             "skipped.operations" => builder.set("events.skipped_operations", list()),
             "skip.messages.without.change" => builder.set("events.skip_unchanged", value == "true"),
+            "heartbeat.interval.ms" => builder.set("events.heartbeat_interval", format!("{value}ms")),
             // Regular expressions there, patterns as in a shell here.
             "table.include.list" => {
                 builder.set("source.tables", list().iter().map(|table| shell(table)).collect::<Vec<_>>())

@@ -59,7 +59,7 @@ pub(super) const SECTIONS: [(&str, &str); 11] = [
 ];
 
 /// Names that other tools have for keys, with underscores for their dots, for suggestions.
-pub(super) const SYNONYMS: [(&str, &str); 27] = [
+pub(super) const SYNONYMS: [(&str, &str); 29] = [
     ("topic_prefix", "name"),
     ("prefix", "name"),
     ("database_server_name", "name"),
@@ -85,6 +85,8 @@ pub(super) const SYNONYMS: [(&str, &str); 27] = [
     ("message_prefix_exclude_list", "source.exclude_messages"),
     ("bootstrap_servers", "kafka.brokers"),
     ("replication_factor", "topics.replication_factor"),
+    ("heartbeat_interval_ms", "events.heartbeat_interval"),
+    ("topic_heartbeat_name", "topics.heartbeat"),
     ("tombstones_on_delete", "events.tombstones"),
     ("skip_messages_without_change", "events.skip_unchanged"),
 ];
@@ -197,12 +199,15 @@ pub(super) const KEYS: &[Key] = &[
         "debezium: write what Debezium writes also where that says something else than the row (names as null, a lost microsecond, broken arrays, …: docs/compatibility.md has all). none: write what the row says."),
     entry("events.replace_null_with_default", Form::Choice(&["true", "false"], &[]), UNSET,
         "true: a NULL in a column with a default is written as the default, as Connect's JsonConverter does by default. Without it: true with events.quirks = \"debezium\", else false."),
+    entry("events.heartbeat_interval", Form::Duration(MS, DAY), UNSET,
+        "A heartbeat so often, between transactions: a record in topics.heartbeat with nothing but the time, for those who watch the topics. The slot does not need it. Without it: none."),
     entry("events.context_headers", Form::Bool, "true", "The __debezium.context.* headers on each record of a table."),
 
     entry("topics.pattern", Form::Text, "\"{name}.{schema}.{table}\"",
         "Topic of a table; {table} must occur, {name} and {schema} may. Characters that Kafka does not take become _."),
     entry("topics.transaction", Form::Text, "\"{name}.transaction\"", "Topic of the BEGIN and END records; {name} may occur."),
     entry("topics.message", Form::Text, "\"{name}.message\"", "Topic of logical decoding messages; {name} may occur. It is created with the first message."),
+    entry("topics.heartbeat", Form::Text, "\"__debezium-heartbeat.{name}\"", "Topic of heartbeats; {name} may occur."),
     entry("topics.create", Form::Bool, "true", "Create topics that are absent. With false, a missing topic ends the pipeline with exit code 69."),
     entry("topics.partitions", Form::Integer(1, 100_000), UNSET, "Partitions of topics that Headwater creates. Without it: the broker's num.partitions."),
     entry("topics.replication_factor", Form::Integer(1, 1_000), UNSET, "Replicas of topics that Headwater creates. Without it: the broker's default.replication.factor."),

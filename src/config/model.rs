@@ -146,6 +146,8 @@ pub struct Events {
     pub skip_unchanged: bool,
     /// Stands in for a TOASTed value that the update did not change; default `__debezium_unavailable_value`.
     pub unavailable_value_placeholder: String,
+    /// A heartbeat so often; none (the default): no heartbeats.
+    pub heartbeat_interval: Option<Duration>,
     /// The four `__debezium.context.*` headers on each record of a table; default true.
     pub context_headers: bool,
     /// The forms of values; default Debezium's.
@@ -187,6 +189,8 @@ pub struct Topics {
     pub transaction: String,
     /// Of logical decoding messages; default `{name}.message`, already filled in.
     pub message: String,
+    /// Of heartbeats; default `__debezium-heartbeat.{name}`, already filled in.
+    pub heartbeat: String,
     /// Create topics that are absent; default true.
     pub create: bool,
     /// Partitions of created topics; none: the broker's default.

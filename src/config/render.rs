@@ -123,6 +123,7 @@ pub(super) fn settle(settings: &mut Settings, config: &Config) {
         ("source.publication", text(&config.source.publication)),
         ("topics.transaction", text(&config.topics.transaction)),
         ("topics.message", text(&config.topics.message)),
+        ("topics.heartbeat", text(&config.topics.heartbeat)),
         ("kafka.transactional_id", text(&config.kafka.transactional_id)),
         ("checkpoint.file", text(&config.checkpoint.file.to_string_lossy())),
         ("limits.max_message", Typed::Size(config.limits.max_message)),

@@ -17,6 +17,7 @@
 mod default;
 mod envelope;
 mod headers;
+mod heartbeat;
 mod plan;
 mod records;
 mod row;

@@ -54,6 +54,7 @@ struct Inner {
     errors: IntCounterVec,
     skipped: IntCounterVec,
     messages: prometheus::IntCounter,
+    heartbeats: prometheus::IntCounter,
     restarts: prometheus::IntCounter,
     healthy: IntGauge,
     debezium: DebeziumNames,
@@ -110,6 +111,7 @@ impl Metrics {
             )?,
             messages: families
                 .counter("headwater_messages_total", "Logical decoding messages handed to the sink.")?,
+            heartbeats: families.counter("headwater_heartbeats_total", "Heartbeats handed to the sink.")?,
             restarts: families
                 .counter("headwater_restarts_total", "Sessions started again after a failure.")?,
             healthy: families.gauge("headwater_healthy", "1 when /healthz says yes.")?,
@@ -177,6 +179,11 @@ impl Metrics {
     /// Counts logical decoding messages handed to the sink; once per batch.
     pub fn messages(&self, messages: u64) {
         self.0.messages.inc_by(messages);
+    }
+
+    /// Counts a heartbeat handed to the sink.
+    pub fn heartbeat(&self) {
+        self.0.heartbeats.inc();
     }
 
     /// Events per table.

@@ -9,6 +9,7 @@ mod describe;
 mod fallback;
 pub mod feedback;
 pub mod group;
+mod heartbeat;
 mod lookup;
 pub mod pace;
 mod pipelines;

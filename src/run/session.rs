@@ -16,6 +16,7 @@ use crate::run::describe::Describe;
 use crate::run::fallback::Fallback;
 use crate::run::feedback::{Feedback, Report};
 use crate::run::group::Moment;
+use crate::run::heartbeat::Heartbeat;
 use crate::run::pace::Pace;
 use crate::run::publish::{Progress, Publisher};
 use crate::run::streamed::{Read, Streamed, Taken};
@@ -49,6 +50,8 @@ pub(crate) struct Parts {
     pub publisher: Publisher,
     pub feedback: Feedback,
     pub telemetry: Telemetry,
+    /// None: no heartbeats.
+    pub heartbeat: Option<Heartbeat>,
     pub control: Arc<Control>,
     /// Where the stream starts.
     pub position: Position,
@@ -104,6 +107,7 @@ impl Session {
             self.learn(now, clock)?;
             self.report(now, clock)?;
             self.server_is_there(now)?;
+            self.beat(now, clock);
             self.hand_over(now)?;
             self.seal(now, clock)?;
             if let Some(ended) = self.drained(now) {
@@ -125,10 +129,15 @@ impl Session {
 
     /// What became durable moves the confirmed position.
     fn learn(&mut self, now: Instant, clock: Now) -> Result<()> {
-        let Parts { publisher, feedback, telemetry, .. } = &mut self.parts;
+        let Parts { publisher, feedback, telemetry, heartbeat, .. } = &mut self.parts;
         publisher.poll(now, |progress| match progress {
             Progress::Published(commit_time) => telemetry.published(commit_time, clock),
-            Progress::Durable(end_lsn, took) => telemetry.durable(end_lsn, took),
+            Progress::Durable(end_lsn, took) => {
+                telemetry.durable(end_lsn, took);
+                if let Some(heartbeat) = heartbeat {
+                    heartbeat.durable();
+                }
+            }
             Progress::Stored(position) => {
                 feedback.confirm(position.end_lsn);
                 telemetry.stored(&position);
@@ -162,6 +171,34 @@ impl Session {
             return Ok(());
         }
         gone("the server has ended the SQL connection (it is probably shutting down)")
+    }
+
+    /// Writes a heartbeat, if one is due: between transactions, into the batch that is open, which becomes durable with its
+    /// checkpoint like any other.
+    fn beat(&mut self, now: Instant, clock: Now) {
+        if !self.may_beat(now) {
+            return;
+        }
+        let Parts { heartbeat: Some(heartbeat), translator, publisher, telemetry, .. } = &mut self.parts
+        else {
+            return;
+        };
+        if heartbeat.is_due(now) {
+            let before = publisher.records().byte_len();
+            translator.heartbeat(heartbeat.topic(), clock, publisher.records());
+            let bytes = publisher.records().byte_len() - before;
+            publisher.added(bytes, now);
+            heartbeat.written(now);
+            telemetry.heartbeat();
+        }
+    }
+
+    fn may_beat(&self, now: Instant) -> bool {
+        let Parts { heartbeat, translator, publisher, .. } = &self.parts;
+        heartbeat.is_some()
+            && self.draining_since.is_none()
+            && !translator.assembler().is_open()
+            && !publisher.holds(now, true)
     }
 
     fn hand_over(&mut self, now: Instant) -> Result<()> {
@@ -399,8 +436,12 @@ impl Session {
 
     /// Sleeps until the socket, the sink or a timer has something.
     fn wait(&mut self, now: Instant, reading: bool) -> Result<()> {
-        let Parts { stream, publisher, feedback, control, .. } = &mut self.parts;
+        let may_beat = self.may_beat(now);
+        let Parts { stream, publisher, feedback, control, heartbeat, .. } = &mut self.parts;
         let mut timeout = feedback.wait(now).min(LONGEST_WAIT);
+        if let Some(wait) = heartbeat.as_ref().filter(|_| may_beat).and_then(|beat| beat.wait(now)) {
+            timeout = timeout.min(wait.max(SHORTEST_WAIT));
+        }
         if let Some(wait) = publisher.wait(now) {
             timeout = timeout.min(wait.max(SHORTEST_WAIT));
         }

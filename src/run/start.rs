@@ -4,7 +4,7 @@
 //! while the catalog is read ([`Brokers`]), and nothing is asked once per table.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
@@ -20,6 +20,7 @@ use crate::run::budget::Budget;
 use crate::run::control::Control;
 use crate::run::feedback::{Feedback, Times};
 use crate::run::group::Group;
+use crate::run::heartbeat::Heartbeat;
 use crate::run::lookup::Lookup;
 use crate::run::publish::{self, Publisher};
 use crate::run::reconcile::{Facts, Plan, reconcile};
@@ -116,6 +117,7 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
     };
     let longest = LONGEST_BATCH.min(transaction_timeout(config) / 4);
     let group = Group::new(config.kafka.commit_interval, config.kafka.commit_max_bytes, longest);
+    let heartbeat = routes.heartbeat.map(|(topic, interval)| Heartbeat::new(topic, interval, Instant::now()));
     Ok(Parts {
         stream,
         streamed: Streamed::new(spool, version),
@@ -132,6 +134,7 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
         ),
         feedback: Feedback::new(times, lsn),
         telemetry: Telemetry::new(&shared.metrics, &position),
+        heartbeat,
         control: Arc::clone(control),
         position,
         drain_timeout: config.limits.drain_timeout,
@@ -152,6 +155,7 @@ fn not_busy(config: &Config, state: Option<&SlotState>) -> Result<()> {
 struct Routes {
     router: Router,
     transaction_topic: Option<TopicId>,
+    heartbeat: Option<(TopicId, Duration)>,
 }
 
 impl Routes {
@@ -159,10 +163,12 @@ impl Routes {
         let mut router = Router::new(&config.name, &config.topics.pattern);
         let full = config.events.transaction_metadata == TransactionMetadata::Full;
         let transaction_topic = full.then(|| router.named(&config.topics.transaction));
+        let interval = config.events.heartbeat_interval;
+        let heartbeat = interval.map(|interval| (router.named(&config.topics.heartbeat), interval));
         for table in captured {
             router.table(&table.schema, &table.name);
         }
-        Self { router, transaction_topic }
+        Self { router, transaction_topic, heartbeat }
     }
 }
 
@@ -377,6 +383,6 @@ fn op(operation: crate::config::Operation) -> Option<Op> {
 }
 
 /// Creating a slot waits for every transaction in progress; a reporting query of an hour is no reason to give up.
-const SLOT_PATIENCE: std::time::Duration = std::time::Duration::from_secs(4 * 3600);
+const SLOT_PATIENCE: Duration = Duration::from_secs(4 * 3600);
 /// A batch is cut long before the broker's `transaction.timeout.ms` (60 s unless it is set) would end it.
-const LONGEST_BATCH: std::time::Duration = std::time::Duration::from_secs(15);
+const LONGEST_BATCH: Duration = Duration::from_secs(15);

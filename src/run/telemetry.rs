@@ -63,6 +63,11 @@ impl Telemetry {
         self.metrics.pipeline().keepalives.inc();
     }
 
+    /// A heartbeat was written.
+    pub(crate) fn heartbeat(&self) {
+        self.metrics.heartbeat();
+    }
+
     /// Streaming was given up.
     pub(crate) fn fell_back(&self, why: &Broken) {
         self.metrics.spool().fell_back(why.reason());

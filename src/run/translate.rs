@@ -177,6 +177,11 @@ impl Translator {
         Ok(Step::Committed { end_lsn, commit_time, published })
     }
 
+    /// Appends a heartbeat to `out`.
+    pub(crate) fn heartbeat(&mut self, topic: TopicId, now: Now, out: &mut Records) {
+        self.encoder.heartbeat(topic, now.millis(), out);
+    }
+
     /// Translates one message; its records are appended to `out`.
     pub(crate) fn message(
         &mut self,

@@ -3,6 +3,7 @@
 mod crud;
 mod ddl;
 mod delivery;
+mod heartbeats;
 mod lines;
 mod messages;
 mod metadata;

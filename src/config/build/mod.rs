@@ -147,9 +147,11 @@ impl Builder<'_> {
     fn checkpoint(&mut self, topics: &Topics) -> Checkpoint {
         let topic = self.text("checkpoint.topic");
         self.check_topic_name("checkpoint.topic", &topic);
-        for (other, path) in
-            [(&topics.transaction, "topics.transaction"), (&topics.message, "topics.message")]
-        {
+        for (other, path) in [
+            (&topics.transaction, "topics.transaction"),
+            (&topics.message, "topics.message"),
+            (&topics.heartbeat, "topics.heartbeat"),
+        ] {
             if topic == *other {
                 self.wrong("checkpoint.topic", format!("is also {path}"), "give one of them another name");
             }

@@ -32,6 +32,7 @@ impl Builder<'_> {
             skipped_operations: self.skipped_operations(),
             skip_unchanged: self.settings.truth("events.skip_unchanged"),
             unavailable_value_placeholder: self.text("events.unavailable_value_placeholder"),
+            heartbeat_interval: self.settings.duration("events.heartbeat_interval"),
             context_headers: self.settings.truth("events.context_headers"),
             modes: self.modes(),
         }
@@ -96,12 +97,15 @@ impl Builder<'_> {
         self.check_topic_name("topics.transaction", &transaction);
         let message = self.with_name("topics.message", &name);
         self.check_topic_name("topics.message", &message);
+        let heartbeat = self.with_name("topics.heartbeat", &name);
+        self.check_topic_name("topics.heartbeat", &heartbeat);
         let settings = self.settings.map("topics.settings");
         Topics {
             settings: settings.map(|(name, entry)| (name.to_owned(), entry.text.clone())).collect(),
             pattern: self.topic_pattern(),
             transaction,
             message,
+            heartbeat,
             create: self.settings.truth("topics.create"),
             partitions: self.settings.integer("topics.partitions").and_then(|count| count.try_into().ok()),
             replication_factor: self
