@@ -107,6 +107,18 @@ words! {
 }
 
 words! {
+    /// Names of fields: Debezium's `field.name.adjustment.mode`.
+    FieldNames {
+        /// As the columns are called.
+        None = "none",
+        /// What Avro does not take is an underscore.
+        Avro = "avro",
+        /// What Avro does not take is `_uXXXX`, the underscore too.
+        AvroUnicode = "avro_unicode",
+    }
+}
+
+words! {
     /// Whose form is written where Debezium's says something else than the row.
     Quirks {
         /// Headwater's.
@@ -134,6 +146,7 @@ pub struct Modes {
     pub unmapped_arrays: bool,
     /// A NULL is the column's default; the converter's `replace.null.with.default`.
     pub null_as_default: bool,
+    pub field_names: FieldNames,
     pub quirks: Quirks,
 }
 
@@ -150,6 +163,7 @@ impl Default for Modes {
             unknown_types: false,
             unmapped_arrays: false,
             null_as_default: false,
+            field_names: FieldNames::default(),
             quirks: Quirks::default(),
         }
     }

@@ -12,7 +12,7 @@ use std::str;
 
 use crate::lsn::Oid;
 use crate::modes::{
-    BinaryMode, DecimalFormat, DecimalMode, HstoreMode, IntervalMode, Modes, Quirks, TimeMode,
+    BinaryMode, DecimalFormat, DecimalMode, FieldNames, HstoreMode, IntervalMode, Modes, Quirks, TimeMode,
 };
 use crate::source::catalog::{TypeDetails, TypeKind};
 
@@ -168,6 +168,7 @@ fn all_modes() -> impl Iterator<Item = Modes> {
         unknown_types: true,
         unmapped_arrays: true,
         null_as_default: false,
+        field_names: FieldNames::ALL[index % 3],
         quirks: *quirks,
     })
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::share::SMALLEST_SHARE;
 use crate::modes::{
-    BinaryMode, DecimalFormat, DecimalMode, HstoreMode, IntervalMode, MOST_MONEY_DIGITS, Quirks, TimeMode,
+    BinaryMode, DecimalFormat, DecimalMode, FieldNames, HstoreMode, IntervalMode, MOST_MONEY_DIGITS, Quirks,
+    TimeMode,
 };
 
 /// One key.
@@ -195,6 +196,8 @@ pub(super) const KEYS: &[Key] = &[
         "true: columns of a type that Debezium has no form for (composites, multiranges, pg_lsn, tsquery, …) are the bytes of their text, in the form of events.binary_handling_mode. false: they are left out, and the log says so once."),
     entry("events.include_unmapped_arrays", Form::Bool, "false",
         "true: arrays that Debezium leaves out, of money, name, interval, varbit, xml, point and of domains, are arrays of their element's form. Debezium has no such form."),
+    entry("events.field_name_adjustment_mode", Form::Choice(FieldNames::WORDS, &[]), "\"none\"",
+        "Names of fields. none: those of the columns. avro: characters that Avro does not take become _. avro_unicode: they become _uXXXX, the underscore too."),
     entry("events.quirks", Form::Choice(Quirks::WORDS, &[]), "\"none\"",
         "debezium: write what Debezium writes also where that says something else than the row (names as null, a lost microsecond, broken arrays, …: docs/compatibility.md has all). none: write what the row says."),
     entry("events.replace_null_with_default", Form::Choice(&["true", "false"], &[]), UNSET,

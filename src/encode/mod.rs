@@ -18,6 +18,7 @@ mod default;
 mod envelope;
 mod headers;
 mod heartbeat;
+mod names;
 mod plan;
 mod records;
 mod row;

@@ -1,6 +1,7 @@
 //! What is known about a table before its first row: for each column the way its values are written and the JSON in
 //! front of them, so that a row is a run of copies.
 
+use super::names::fields;
 use super::value::{Masked, StandIns, ValueWriter, choose};
 use super::writer::push_string;
 use crate::decode::Value;
@@ -32,6 +33,8 @@ pub(super) struct TablePlan {
 #[derive(Debug)]
 pub(super) struct ColumnPlan {
     pub name: String,
+    /// Its name in a record.
+    pub field: String,
     pub type_name: String,
     /// `{"name":` for the first column of the row, `,"name":` for the others; none: not written to the row.
     pub fragment: Option<Box<[u8]>>,
@@ -80,6 +83,8 @@ impl TablePlan {
         let (mut dropped, mut unmaskable) = (Vec::new(), Vec::new());
         let mut masked_key = false;
         let mut columns = Vec::with_capacity(table.columns.len());
+        let fields = fields(table, modes.field_names);
+        let field = |index: usize| fields.get(index).map_or("", String::as_str);
         let mut first = true;
         for (index, column) in table.columns.iter().enumerate() {
             let chosen = choose(&column.ty, column.typmod, modes);
@@ -87,7 +92,7 @@ impl TablePlan {
                 dropped
                     .push(DroppedColumn { column: column.name.clone(), type_name: column.ty.name.clone() });
             }
-            let fragment = (chosen.is_some() && column.selected).then(|| fragment(&column.name, first));
+            let fragment = (chosen.is_some() && column.selected).then(|| fragment(field(index), first));
             first &= fragment.is_none();
             let key = table.key.iter().position(|&key| key == index);
             // In the key a type without a form is its text: without the column, keys would fall together.
@@ -105,6 +110,7 @@ impl TablePlan {
             };
             columns.push(ColumnPlan {
                 name: column.name.clone(),
+                field: field(index).to_owned(),
                 type_name: column.ty.name.clone(),
                 fragment,
                 stand_ins,
@@ -115,10 +121,10 @@ impl TablePlan {
                 lossy_told: false,
             });
         }
-        let names = table.key.iter().filter_map(|&index| table.columns.get(index));
+        let names = table.key.iter().filter(|&&index| index < table.columns.len());
         let key: Vec<_> = names
             .enumerate()
-            .map(|(place, column)| KeyPart { fragment: fragment(&column.name, place == 0) })
+            .map(|(place, &index)| KeyPart { fragment: fragment(field(index), place == 0) })
             .collect();
         let in_row =
             columns.iter().filter(|column| column.key.is_some() && column.fragment.is_some()).count();

@@ -213,7 +213,7 @@ impl RowWriter {
                 if self.unavailable_columns > 0 {
                     self.unavailable.push(b',');
                 }
-                self.unavailable.extend_from_slice(column.name.as_bytes());
+                self.unavailable.extend_from_slice(column.field.as_bytes());
                 self.unavailable_columns += 1;
             }
             (Value::Binary(_), _) => {

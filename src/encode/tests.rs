@@ -8,7 +8,7 @@ use crate::error::{Error, Kind};
 use crate::event::{Column, Event, KeyOf, Op, OtherKey, Row, Table, TableSlot, TopicId, TransactionContext};
 use crate::lsn::{Lsn, Oid, UnixMicros, Xid};
 use crate::masks::Mask;
-use crate::modes::BinaryMode;
+use crate::modes::{BinaryMode, FieldNames};
 use crate::source::catalog::{TypeDetails, TypeKind};
 
 const NULL: Value<'static> = Value::Null;
@@ -502,6 +502,26 @@ fn an_update_of_nothing_that_is_written_is_none() {
         let new = message(&new);
         assert_eq!(encoder.is_unchanged(table.slot, row(&old), row(&new)), same, "{new:?}");
     }
+}
+
+#[test]
+fn fields_have_names_that_avro_takes() {
+    let names = ["1st", "col-name", "col name"];
+    let columns = names.map(|name| column(name, INT, false)).into();
+    let table = table("public", "t", columns, vec![0]);
+    let modes = Modes { field_names: FieldNames::Avro, ..Modes::default() };
+    let mut encoder = encoder(EncodeSettings { modes, ..settings("a") }, &table, &context(1, 0, None));
+    let bytes = message(&[text("1"), text("2"), UNCHANGED]);
+    let mut records = Records::default();
+    let mut change = event(&table, Op::Create, 1);
+    change.after = Some(Row::Full(row(&bytes)));
+    encoder.change(&change, 0, &mut records).unwrap();
+    let (key, value, headers) = record(&records, 0);
+    assert_eq!(key.as_deref(), Some(r#"{"_1st":1}"#));
+    let value: serde_json::Value = serde_json::from_str(&value.unwrap()).unwrap();
+    let fields: Vec<_> = value["after"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(fields, ["_1st", "col_name", "col_name_"]);
+    assert_eq!(headers.last().unwrap(), &("headwater.unavailable".to_owned(), "col_name_".to_owned()));
 }
 
 #[test]

@@ -69,6 +69,9 @@ async fn topics(config: &Config) -> Vec<String> {
     if config.events.transaction_metadata == TransactionMetadata::Full {
         router.named(&config.topics.transaction);
     }
+    if config.events.heartbeat_interval.is_some() {
+        router.named(&config.topics.heartbeat);
+    }
     for table in captured(config).await.unwrap_or_default() {
         router.table(&table.schema, &table.name);
     }

@@ -11,7 +11,7 @@ use crate::config::model::{
 use crate::config::share::Share;
 use crate::config::units::format_size;
 use crate::modes::{
-    BinaryMode, DecimalFormat, DecimalMode, HstoreMode, IntervalMode, Modes, Quirks, TimeMode,
+    BinaryMode, DecimalFormat, DecimalMode, FieldNames, HstoreMode, IntervalMode, Modes, Quirks, TimeMode,
 };
 
 /// A message of the stream is never larger: PostgreSQL's own limit of an allocation.
@@ -61,6 +61,7 @@ impl Builder<'_> {
                 "false" => false,
                 _ => quirks == Quirks::Debezium,
             },
+            field_names: FieldNames::of_word(word("events.field_name_adjustment_mode")).unwrap_or_default(),
             quirks,
         }
     }
