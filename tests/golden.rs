@@ -123,7 +123,7 @@ cases! {
     generated generated_published geometry_special heartbeat hstore_map identifiers interval_numeric interval_string
     key_change key_change_tx key_types large_values message_key_columns messages messages_filtered messages_tx no_primary_key not_null_zero null_with_default
     null_with_default_off numbers_double numbers_json_numeric numbers_precise numbers_special_precise
-    numbers_string numeric_keys origin partitions_leaf partitions_root pg_output_settings
+    numbers_string numeric_keys origin partitions_leaf partitions_root partitions_root_filtered pg_output_settings
     pg_timezone_newyork publication_filters replica_full replica_index_with_pk schema_changes
     schema_exclude skip_unchanged skip_unchanged_columns skipped_ops statements table_filters texts times_adaptive times_adaptive_far
     times_adaptive_time_microseconds times_connect times_connect_far times_isostring times_isostring_far
@@ -255,6 +255,10 @@ fn configured(builder: Builder, name: &str, properties: &str) -> Builder {
             "publication.autocreate.mode" if value == "disabled" => {
                 builder.set("source.publication_mode", "disabled").set("source.publication", name)
             }
+            "publication.autocreate.mode" if value == "filtered" => {
+                builder.set("source.publication_mode", "tables")
+            }
+            "publish.via.partition.root" => builder.set("source.publish_via_partition_root", value == "true"),
             "value.converter.replace.null.with.default" => {
                 builder.set("events.replace_null_with_default", value)
             }

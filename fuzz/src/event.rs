@@ -4,6 +4,7 @@ use crate::source::catalog::TypeDetails;
 
 pub struct Column {
     pub ty: TypeDetails,
+    pub typmod: i32,
     pub not_null: bool,
     pub default: Option<String>,
 }

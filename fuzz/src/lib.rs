@@ -14,6 +14,8 @@ pub mod error;
 pub mod event;
 #[path = "../../src/lsn.rs"]
 pub mod lsn;
+#[path = "../../src/masks.rs"]
+pub mod masks;
 #[path = "../../src/modes.rs"]
 pub mod modes;
 pub mod source;

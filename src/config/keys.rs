@@ -148,6 +148,8 @@ pub(super) const KEYS: &[Key] = &[
     entry("source.publication", Form::Text, "\"headwater_{name}\"", "Publication that the slot reads; {name} as in source.slot."),
     entry("source.publication_mode", Form::Choice(&["tables", "all_tables", "disabled"], &[]), "\"tables\"",
         "tables: create the publication for exactly the captured tables and keep it so. all_tables: create it FOR ALL TABLES, which needs a superuser. disabled: never create nor alter it."),
+    entry("source.publish_via_partition_root", Form::Bool, "false",
+        "true: changes of partitions are those of their partitioned table (PostgreSQL 13 and newer); a publication that exists is altered unless source.publication_mode is \"disabled\". false: a publication that exists stays as it is, and one that is created publishes the partitions."),
     entry("source.tables", Form::List, "[\"public.*\"]", "Tables to capture: schema.table patterns, in which * stands for any text and ? for one character, and neither reaches over the dot."),
     entry("source.exclude_tables", Form::List, "[]", "schema.table patterns taken away from source.tables."),
     entry("source.columns", Form::List, "[]", "schema.table.column patterns; a table that one of them names keeps only the columns named. Other tables keep all."),

@@ -65,6 +65,8 @@ pub struct Source {
     pub publication: String,
     /// Default [`PublicationMode::Tables`].
     pub publication_mode: PublicationMode,
+    /// Changes of partitions are published as those of their root; default false, which leaves the publication as it is.
+    pub publish_via_partition_root: bool,
     /// `schema.table` patterns, `*` and `?` as in a shell; default `["public.*"]`.
     pub tables: Vec<String>,
     /// Taken away from `tables`; default none.

@@ -96,6 +96,16 @@ pub(super) fn plan(
     version: ServerVersion,
 ) -> Result<Vec<String>> {
     let (name, quoted) = (&source.publication, identifier(&source.publication));
+    let via_root = source.publish_via_partition_root && source.publication_mode != PublicationMode::Disabled;
+    if via_root && !version.at_least(13) {
+        let detail =
+            format!("publication {name:?} cannot publish changes of partitions as those of their root");
+        let hint = "leave source.publish_via_partition_root out, or upgrade to PostgreSQL 13 or newer";
+        return Err(Error::new(Kind::Publication, detail).with_hint(hint));
+    }
+    let with = if via_root { " WITH (publish_via_partition_root = true)" } else { "" };
+    let turned = existing.filter(|existing| via_root && !existing.via_root);
+    let turn = turned.map(|_| format!("ALTER PUBLICATION {quoted} SET (publish_via_partition_root = true)"));
     let wanted = members(captured, version);
     let list = |tables: &[&(String, String)]| {
         tables.iter().map(|(schema, table)| qualified(schema, table)).collect::<Vec<_>>().join(", ")
@@ -109,7 +119,7 @@ pub(super) fn plan(
                 format!("publication {name:?} does not exist, and source.publication_mode is \"disabled\"");
             Err(Error::new(Kind::Publication, detail).with_hint(hint))
         }
-        (PublicationMode::AllTables, Some(existing)) if existing.all_tables => Ok(Vec::new()),
+        (PublicationMode::AllTables, Some(existing)) if existing.all_tables => Ok(turn.into_iter().collect()),
         (PublicationMode::AllTables, Some(_)) => {
             let detail = format!("publication {name:?} is not FOR ALL TABLES, and cannot be altered to be");
             let hint = format!(
@@ -117,17 +127,19 @@ pub(super) fn plan(
             );
             Err(Error::new(Kind::Publication, detail).with_hint(hint))
         }
-        (PublicationMode::AllTables, None) => Ok(vec![format!("CREATE PUBLICATION {quoted} FOR ALL TABLES")]),
+        (PublicationMode::AllTables, None) => {
+            Ok(vec![format!("CREATE PUBLICATION {quoted} FOR ALL TABLES{with}")])
+        }
         (PublicationMode::Tables, None) => {
             let wanted: Vec<_> = wanted.iter().collect();
-            Ok(vec![format!("CREATE PUBLICATION {quoted} FOR TABLE {}", list(&wanted))])
+            Ok(vec![format!("CREATE PUBLICATION {quoted} FOR TABLE {}{with}", list(&wanted))])
         }
-        (PublicationMode::Tables, Some(existing)) if existing.all_tables => Ok(Vec::new()),
+        (PublicationMode::Tables, Some(existing)) if existing.all_tables => Ok(turn.into_iter().collect()),
         (PublicationMode::Tables, Some(existing)) => {
             let missing: Vec<_> =
                 wanted.iter().filter(|(schema, table)| !existing.covers(schema, table)).collect();
             let surplus: Vec<_> = existing.tables.difference(&wanted).collect();
-            let mut statements = Vec::new();
+            let mut statements: Vec<String> = turn.into_iter().collect();
             if !missing.is_empty() {
                 statements.push(format!("ALTER PUBLICATION {quoted} ADD TABLE {}", list(&missing)));
             }
@@ -264,6 +276,40 @@ mod tests {
                 "ALTER PUBLICATION \"shop\" DROP TABLE \"public\".\"old\""
             ]
         );
+    }
+
+    #[test]
+    fn publishes_partitions_as_their_root_when_told_to() {
+        let planned = |mode, existing: Option<&Publication>, version| {
+            let source =
+                Source { publication_mode: mode, publish_via_partition_root: true, ..fixture::source(1) };
+            plan(&source, existing, &[table("p", true)], version)
+        };
+        let all = Publication { all_tables: true, ..Publication::default() };
+        let done = Publication { via_root: true, ..holding(&["p"]) };
+        let alter = "ALTER PUBLICATION \"shop\" SET (publish_via_partition_root = true)";
+        for (mode, existing, statements) in [
+            (
+                PublicationMode::Tables,
+                None,
+                vec![
+                    "CREATE PUBLICATION \"shop\" FOR TABLE \"public\".\"p\" WITH (publish_via_partition_root = true)",
+                ],
+            ),
+            (
+                PublicationMode::AllTables,
+                None,
+                vec!["CREATE PUBLICATION \"shop\" FOR ALL TABLES WITH (publish_via_partition_root = true)"],
+            ),
+            (PublicationMode::Tables, Some(&holding(&["p"])), vec![alter]),
+            (PublicationMode::AllTables, Some(&all), vec![alter]),
+            (PublicationMode::Tables, Some(&done), vec![]),
+            (PublicationMode::Disabled, Some(&holding(&["p"])), vec![]),
+        ] {
+            assert_eq!(planned(mode, existing, V18).unwrap(), statements, "{mode:?} {existing:?}");
+        }
+        let error = planned(PublicationMode::Tables, None, ServerVersion(120_000)).unwrap_err();
+        assert_eq!(error.kind(), Kind::Publication);
     }
 
     #[test]

@@ -81,6 +81,7 @@ impl Builder<'_> {
                 Some("disabled") => PublicationMode::Disabled,
                 _ => PublicationMode::Tables,
             },
+            publish_via_partition_root: self.settings.truth("source.publish_via_partition_root"),
             tables: self.tables(),
             exclude_tables: self.patterns("source.exclude_tables", "schema.table"),
             columns: self.patterns("source.columns", "schema.table.column"),

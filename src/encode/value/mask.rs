@@ -1,6 +1,8 @@
 //! Texts that must not be seen as they are: asterisks, a digest, or the beginning. Nothing is kept from one value to the next
 //! and nothing is allocated.
 
+use std::str;
+
 use md5::Md5;
 use sha1::Sha1;
 use sha2::digest::Digest;
@@ -121,19 +123,24 @@ fn beginning(text: &[u8], units: usize) -> (&[u8], Option<u16>) {
     if text.len() <= units {
         return (text, None);
     }
-    let mut taken = 0;
-    for (at, &byte) in text.iter().enumerate() {
-        let width = match byte {
-            0x80..=0xBF => continue,
-            0xF0.. => 2,
-            _ => 1,
-        };
-        if taken + width > units {
-            let (whole, rest) = text.split_at(at);
-            let half = rest.first_chunk().filter(|_| taken < units).map(|four| surrogates(*four)[0]);
-            return (whole, half);
+    // No more bytes than that can matter, of a text that may be long.
+    let window = text.get(..units.saturating_add(1).saturating_mul(4)).unwrap_or(text);
+    let valid = match str::from_utf8(window) {
+        Ok(valid) => valid,
+        Err(cut) if cut.error_len().is_none() => {
+            window.get(..cut.valid_up_to()).and_then(|valid| str::from_utf8(valid).ok()).unwrap_or_default()
         }
-        taken += width;
+        // Of a server whose encoding is SQL_ASCII: nobody knows what its characters are.
+        Err(_) => return (text.get(..units).unwrap_or(text), None),
+    };
+    let mut taken = 0;
+    for (at, char) in valid.char_indices() {
+        if taken + char.len_utf16() > units {
+            let half =
+                (taken < units).then(|| char.encode_utf16(&mut [0; 2]).first().copied().unwrap_or_default());
+            return (text.get(..at).unwrap_or(text), half);
+        }
+        taken += char.len_utf16();
     }
     (text, None)
 }
@@ -217,11 +224,20 @@ mod tests {
             ("é😀é", 2, "é", "\\uD83D"),
             ("\"\u{10FFFF}", 2, "\\\"", "\\uDBFF"),
             ("世界", 1, "世", ""),
+            ("😀😀😀😀😀😀😀😀", 4, "😀😀", ""),
         ] {
             let cut = |halves| written(&Masked::Beginning { units, halves }, text);
             assert_eq!(cut(false), format!("\"{whole}\""), "{text}");
             assert_eq!(cut(true), format!("\"{whole}{half}\""), "{text}");
         }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_cut_as_bytes() {
+        let mut out = Vec::new();
+        let cut = Masked::Beginning { units: 1, halves: true };
+        cut.write(&[0x80; 40], &mut out, &mut Scratch::default());
+        assert_eq!(String::from_utf8(out).unwrap(), "\"\u{FFFD}\"");
     }
 
     /// From recordings of Debezium, and beyond the first 65,535 bytes what a JVM prints.
