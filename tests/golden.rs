@@ -124,7 +124,7 @@ cases! {
     key_change key_change_tx key_types large_values message_key_columns messages messages_filtered messages_tx no_primary_key not_null_zero null_with_default
     null_with_default_off numbers_double numbers_json_numeric numbers_precise numbers_special_precise
     numbers_string numeric_keys origin partitions_leaf partitions_root partitions_root_filtered pg_output_settings
-    pg_timezone_newyork publication_filters replica_full replica_index_with_pk schema_changes
+    pg_timezone_newyork publication_filters replica_full replica_identity_autoset replica_index_with_pk schema_changes
     schema_exclude skip_unchanged skip_unchanged_columns skipped_ops statements table_filters texts times_adaptive times_adaptive_far
     times_adaptive_time_microseconds times_connect times_connect_far times_isostring times_isostring_far
     times_microseconds times_nanoseconds times_special times_special_nanoseconds times_special_structured
@@ -257,6 +257,13 @@ fn configured(builder: Builder, name: &str, properties: &str) -> Builder {
             }
             "publication.autocreate.mode" if value == "filtered" => {
                 builder.set("source.publication_mode", "tables")
+            }
+            "replica.identity.autoset.values" => {
+                let rules = list().into_iter().map(|rule| {
+                    let (table, identity) = rule.split_once(':').unwrap();
+                    (table.to_owned(), identity.into())
+                });
+                builder.set("source.replica_identity", rules.collect::<toml::Table>())
             }
             "publish.via.partition.root" => builder.set("source.publish_via_partition_root", value == "true"),
             "value.converter.replace.null.with.default" => {

@@ -148,6 +148,8 @@ pub(super) const KEYS: &[Key] = &[
     entry("source.publication", Form::Text, "\"headwater_{name}\"", "Publication that the slot reads; {name} as in source.slot."),
     entry("source.publication_mode", Form::Choice(&["tables", "all_tables", "disabled"], &[]), "\"tables\"",
         "tables: create the publication for exactly the captured tables and keep it so. all_tables: create it FOR ALL TABLES, which needs a superuser. disabled: never create nor alter it."),
+    entry("source.replica_identity", Form::Map, "{}",
+        "Replica identity of captured tables, by schema.table pattern: \"FULL\", \"DEFAULT\", \"NOTHING\" or \"INDEX name\". Tables that have another are altered at each start, which takes their owner; the first pattern in the order of letters that matches counts. Without it no table is altered."),
     entry("source.publish_via_partition_root", Form::Bool, "false",
         "true: changes of partitions are those of their partitioned table (PostgreSQL 13 and newer); a publication that exists is altered unless source.publication_mode is \"disabled\". false: a publication that exists stays as it is, and one that is created publishes the partitions."),
     entry("source.tables", Form::List, "[\"public.*\"]", "Tables to capture: schema.table patterns, in which * stands for any text and ? for one character, and neither reaches over the dot."),

@@ -44,8 +44,8 @@ use std::path::PathBuf;
 pub use key_columns::KeyColumns;
 pub use model::{
     Admin, Checkpoint, Config, Delivery, Duration, Events, Kafka, Limits, Log, LogFormat, OnGap, Operation,
-    Process, PublicationMode, Retry, Sink, Snapshot, SnapshotMode, Source, SslMode, Topics,
-    TransactionMetadata,
+    Process, PublicationMode, ReplicaIdentityRule, Retry, Sink, Snapshot, SnapshotMode, Source, SslMode,
+    Topics, TransactionMetadata,
 };
 pub use pattern::{Patterns, TablePatterns};
 pub use render::{defaults_toml, schema_json, show};

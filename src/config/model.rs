@@ -65,6 +65,9 @@ pub struct Source {
     pub publication: String,
     /// Default [`PublicationMode::Tables`].
     pub publication_mode: PublicationMode,
+    /// `schema.table` patterns and what such tables are to log of old rows, the first that matches; default none, and then nothing
+    /// is altered.
+    pub replica_identity: Vec<(String, ReplicaIdentityRule)>,
     /// Changes of partitions are published as those of their root; default false, which leaves the publication as it is.
     pub publish_via_partition_root: bool,
     /// `schema.table` patterns, `*` and `?` as in a shell; default `["public.*"]`.
@@ -101,6 +104,16 @@ pub enum SslMode {
     Require,
     VerifyCa,
     VerifyFull,
+}
+
+/// The words behind REPLICA IDENTITY.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReplicaIdentityRule {
+    Default,
+    Full,
+    Nothing,
+    /// The name of an index of the table.
+    Index(String),
 }
 
 /// How the publication comes to be.

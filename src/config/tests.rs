@@ -406,6 +406,8 @@ fn each_rule_has_its_words() {
             "mask.hash.MD5.with.salt_env.NO_SUCH_VARIABLE",
             "not set, or empty",
         ),
+        ("source.replica_identity.public.t", "half", "is not a replica identity"),
+        ("source.replica_identity.public", "full", "is not a replica identity"),
         ("source.mask_columns.public.t", "mask.with.8.chars", "schema.table.column"),
         ("source.url", "postgres://app@b%2Fc/d", "not one host"),
         ("source.on_gap", "snapshot", "this version does not have it"),

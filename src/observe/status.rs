@@ -217,6 +217,7 @@ pub(super) mod tests {
                 slot: "headwater_shop".into(),
                 publication: "headwater_pub".into(),
                 publication_mode: config::PublicationMode::Tables,
+                replica_identity: vec![],
                 publish_via_partition_root: false,
                 tables: vec!["public.*".into()],
                 exclude_tables: vec![],

@@ -37,7 +37,7 @@ use crate::source::catalog::CapturedTable;
 use crate::source::publication::Prepared;
 use crate::source::slot::SlotState;
 use crate::source::{
-    Connection, Identity, NewSlot, ReplicationStream, ServerVersion, SlotSnapshot, StreamOptions,
+    Connection, Identity, NewSlot, ReplicationStream, ServerVersion, SlotSnapshot, StreamOptions, identity,
     publication, slot,
 };
 use crate::spool::{self, Spool};
@@ -265,6 +265,9 @@ async fn publish_tables(sql: &Sql, config: &Config) -> Result<Vec<CapturedTable>
     let Prepared { captured, statements } = publication::ensure(sql, &config.source).await?;
     for statement in statements {
         tracing::info!(statement, "prepared the publication");
+    }
+    for statement in identity::ensure(sql, &config.source, &captured).await? {
+        tracing::info!(statement, "set a replica identity");
     }
     Ok(captured)
 }

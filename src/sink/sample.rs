@@ -101,6 +101,7 @@ fn source() -> Source {
         slot: "headwater_shop".into(),
         publication: "headwater_shop".into(),
         publication_mode: PublicationMode::Tables,
+        replica_identity: Vec::new(),
         publish_via_partition_root: false,
         tables: vec!["public.*".into()],
         exclude_tables: Vec::new(),

@@ -22,6 +22,7 @@ pub(super) fn source(port: u16) -> Source {
         slot: "shop".into(),
         publication: "shop".into(),
         publication_mode: PublicationMode::Tables,
+        replica_identity: Vec::new(),
         publish_via_partition_root: false,
         tables: vec!["public.*".into()],
         exclude_tables: Vec::new(),

@@ -5,7 +5,7 @@
 //! it a [`ReplicationStream`]; that one gives [`frame::Frame`]s out of a reused buffer and sends status updates. It
 //! decides nothing: when to read and what to confirm is the pipeline's business.
 //!
-//! **Ordinary SQL** ([`Sql`]) is asynchronous, on tokio-postgres: [`system`], [`slot`], [`publication`] and [`catalog`]
+//! **Ordinary SQL** ([`Sql`]) is asynchronous, on tokio-postgres: [`system`], [`slot`], [`publication`], [`identity`] and [`catalog`]
 //! read, and where allowed change, what their names say; [`check`] reports all that stands in the way.
 //!
 //! The order that matters: first [`publication::ensure`], then [`Connection::create_slot`], for a slot that is older than its
@@ -22,6 +22,7 @@ mod dial;
 #[cfg(test)]
 mod fixture;
 pub mod frame;
+pub mod identity;
 mod inbox;
 pub mod publication;
 mod quote;

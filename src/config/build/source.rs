@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use sha2::{Digest, Sha256};
 
 use super::Builder;
-use crate::config::model::{OnGap, PublicationMode, Source, SslMode};
-use crate::config::report::Report;
+use crate::config::model::{OnGap, PublicationMode, ReplicaIdentityRule, Source, SslMode};
+use crate::config::report::{Mistake, Report};
 use crate::config::settings::Settings;
+use crate::config::typed::quote;
 use crate::config::{key_columns, secret, url};
 
 /// PostgreSQL's NAMEDATALEN without the closing NUL.
@@ -81,6 +82,7 @@ impl Builder<'_> {
                 Some("disabled") => PublicationMode::Disabled,
                 _ => PublicationMode::Tables,
             },
+            replica_identity: self.replica_identity(),
             publish_via_partition_root: self.settings.truth("source.publish_via_partition_root"),
             tables: self.tables(),
             exclude_tables: self.patterns("source.exclude_tables", "schema.table"),
@@ -198,6 +200,39 @@ impl Builder<'_> {
             }
         }
         patterns
+    }
+
+    fn replica_identity(&mut self) -> Vec<(String, ReplicaIdentityRule)> {
+        let path = "source.replica_identity";
+        let settings = self.settings;
+        let mut rules = Vec::new();
+        for (pattern, entry) in settings.map(path) {
+            let whole = pattern.split('.').count() >= 2 && pattern.split('.').all(|part| !part.is_empty());
+            let mut words = entry.text.splitn(2, ' ');
+            let (word, name) = (words.next().unwrap_or_default().to_ascii_uppercase(), words.next());
+            let rule = match (word.as_str(), name) {
+                ("DEFAULT", None) => Some(ReplicaIdentityRule::Default),
+                ("FULL", None) => Some(ReplicaIdentityRule::Full),
+                ("NOTHING", None) => Some(ReplicaIdentityRule::Nothing),
+                ("INDEX", Some(name)) if !name.trim().is_empty() => {
+                    Some(ReplicaIdentityRule::Index(name.trim().to_owned()))
+                }
+                _ => None,
+            };
+            match rule {
+                Some(rule) if whole => rules.push((pattern.to_owned(), rule)),
+                _ => self.report.add(
+                    Mistake::about_key(
+                        Some(&entry.origin),
+                        &format!("{path}.\"{pattern}\""),
+                        "is not a replica identity of tables",
+                        "write \"schema.table\" = \"FULL\", \"DEFAULT\", \"NOTHING\" or \"INDEX name\"",
+                    )
+                    .with_value(&quote(&entry.text)),
+                ),
+            }
+        }
+        rules
     }
 
     fn key_columns(&mut self) -> Vec<String> {
