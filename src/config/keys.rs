@@ -60,7 +60,7 @@ pub(super) const SECTIONS: [(&str, &str); 11] = [
 ];
 
 /// Names that other tools have for keys, with underscores for their dots, for suggestions.
-pub(super) const SYNONYMS: [(&str, &str); 29] = [
+pub(super) const SYNONYMS: [(&str, &str); 30] = [
     ("topic_prefix", "name"),
     ("prefix", "name"),
     ("database_server_name", "name"),
@@ -86,6 +86,7 @@ pub(super) const SYNONYMS: [(&str, &str); 29] = [
     ("message_prefix_exclude_list", "source.exclude_messages"),
     ("bootstrap_servers", "kafka.brokers"),
     ("replication_factor", "topics.replication_factor"),
+    ("heartbeat_action_query", "source.heartbeat_query"),
     ("heartbeat_interval_ms", "events.heartbeat_interval"),
     ("topic_heartbeat_name", "topics.heartbeat"),
     ("tombstones_on_delete", "events.tombstones"),
@@ -162,6 +163,8 @@ pub(super) const KEYS: &[Key] = &[
         "How texts are hidden, by schema.table.column pattern, in the words of Debezium's column properties: \"mask.with.8.chars\" (asterisks, for NULL too), \"truncate.to.20.chars\", \"mask.hash.v2.SHA-256.with.salt_env.VARIABLE\" (or with.salt_file.PATH, or with.salt.SALT; without v2. the value is hashed as a Java object). MD5, SHA-1, SHA-224, SHA-256, SHA-384 and SHA-512; a digest is cut to the length of the column. Of several patterns that match, asterisks count before hashes and these before cutting. Keys are not hidden, and columns that are no texts neither: the log names those."),
     entry("source.messages", Form::List, "[\"*\"]", "Prefixes of the logical decoding messages (pg_logical_emit_message, PostgreSQL 14 and newer) to capture: patterns in which * stands for any text and ? for one character. [] captures none."),
     entry("source.exclude_messages", Form::List, "[]", "Patterns of prefixes taken away from source.messages."),
+    entry("source.heartbeat_query", Form::Text, UNSET,
+        "A statement that is run in the database every events.heartbeat_interval, on a connection of its own, for those who watch its events. The slot does not need it. A failure is counted and logged, and nothing else."),
     entry("source.on_gap", Form::Choice(&["stop", "continue"], &["snapshot"]), "\"stop\"",
         "When changes between the checkpoint and the slot cannot be read any more. stop: end with exit code 69 and say what is missing. continue: go on from where the slot is, and count the gap."),
     entry("source.connect_timeout", Form::Duration(MS, seconds(600)), "\"10s\"", "Longest time for connecting, TLS and authentication together."),

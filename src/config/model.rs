@@ -86,6 +86,8 @@ pub struct Source {
     pub messages: Vec<String>,
     /// Taken away from `messages`; default none.
     pub exclude_messages: Vec<String>,
+    /// Run as often as there are heartbeats; default none.
+    pub heartbeat_query: Option<String>,
     /// What to do when changes between the checkpoint and the slot are gone; default `stop`.
     pub on_gap: OnGap,
     /// Default 10 s; for connecting, TLS and authentication together.

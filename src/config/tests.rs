@@ -406,6 +406,7 @@ fn each_rule_has_its_words() {
             "mask.hash.MD5.with.salt_env.NO_SUCH_VARIABLE",
             "not set, or empty",
         ),
+        ("source.heartbeat_query", "select 1", "without events.heartbeat_interval"),
         ("source.replica_identity.public.t", "half", "is not a replica identity"),
         ("source.replica_identity.public", "full", "is not a replica identity"),
         ("source.mask_columns.public.t", "mask.with.8.chars", "schema.table.column"),

@@ -55,6 +55,7 @@ struct Inner {
     skipped: IntCounterVec,
     messages: prometheus::IntCounter,
     heartbeats: prometheus::IntCounter,
+    heartbeat_query_failures: prometheus::IntCounter,
     restarts: prometheus::IntCounter,
     healthy: IntGauge,
     debezium: DebeziumNames,
@@ -112,6 +113,8 @@ impl Metrics {
             messages: families
                 .counter("headwater_messages_total", "Logical decoding messages handed to the sink.")?,
             heartbeats: families.counter("headwater_heartbeats_total", "Heartbeats handed to the sink.")?,
+            heartbeat_query_failures: families
+                .counter("headwater_heartbeat_query_failures_total", "Failures of source.heartbeat_query.")?,
             restarts: families
                 .counter("headwater_restarts_total", "Sessions started again after a failure.")?,
             healthy: families.gauge("headwater_healthy", "1 when /healthz says yes.")?,
@@ -184,6 +187,11 @@ impl Metrics {
     /// Counts a heartbeat handed to the sink.
     pub fn heartbeat(&self) {
         self.0.heartbeats.inc();
+    }
+
+    /// Counts a failure of `source.heartbeat_query`.
+    pub fn heartbeat_query_failed(&self) {
+        self.0.heartbeat_query_failures.inc();
     }
 
     /// Events per table.

@@ -227,6 +227,7 @@ pub(super) mod tests {
                 mask_columns: vec![],
                 messages: vec![],
                 exclude_messages: vec![],
+                heartbeat_query: None,
                 on_gap: config::OnGap::Stop,
                 connect_timeout: pause,
                 status_interval: pause,

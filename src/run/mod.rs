@@ -10,6 +10,7 @@ mod fallback;
 pub mod feedback;
 pub mod group;
 mod heartbeat;
+mod heartbeat_query;
 mod lookup;
 pub mod pace;
 mod pipelines;

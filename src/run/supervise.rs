@@ -16,6 +16,7 @@ use crate::obstacle::Obstacle;
 use crate::run::backoff::{Backoff, Verdict};
 use crate::run::control::Control;
 use crate::run::fallback::Fallback;
+use crate::run::heartbeat_query::run_heartbeat_query;
 use crate::run::repeats::Repeats;
 use crate::run::session::{Ended, Session, wall_clock};
 use crate::run::shutdown::Shutdown;
@@ -139,8 +140,10 @@ fn session(shared: &Shared, control: &Arc<Control>, handle: &Handle) -> Result<E
     let streams = opened.streamed.is_asked_for();
     let watcher = watch_slot(Arc::clone(&opened.sql), name, shared.metrics.clone());
     let watcher = handle.spawn(watcher.in_current_span());
+    let query = handle.spawn(run_heartbeat_query(shared.clone()).in_current_span());
     let ended = Session::new(opened).run();
     watcher.abort();
+    query.abort();
     shared.metrics.spool().opened(0);
     if let Some(error) = ended.as_ref().err().filter(|error| streams && error.kind() == Kind::SourceServer) {
         // Servers fail on some transactions only while they are in progress: docs/operations.md. Again would be the same.

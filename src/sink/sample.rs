@@ -111,6 +111,7 @@ fn source() -> Source {
         mask_columns: Vec::new(),
         messages: vec!["*".into()],
         exclude_messages: Vec::new(),
+        heartbeat_query: None,
         on_gap: OnGap::Stop,
         connect_timeout: Duration::from_secs(10),
         status_interval: Duration::from_secs(10),

@@ -32,6 +32,7 @@ pub(super) fn source(port: u16) -> Source {
         mask_columns: Vec::new(),
         messages: vec!["*".into()],
         exclude_messages: Vec::new(),
+        heartbeat_query: None,
         on_gap: OnGap::Stop,
         connect_timeout: Duration::from_secs(5),
         status_interval: Duration::from_secs(10),

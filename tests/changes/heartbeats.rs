@@ -69,3 +69,24 @@ fn there_are_none_unless_they_are_asked_for() {
     assert_eq!(pipeline.rows().len(), 1);
     assert_eq!(Kafka::shared().topics(&format!("__debezium-heartbeat.{}", pipeline.db.name())), []);
 }
+
+#[test]
+fn a_query_runs_as_often_and_its_failures_are_no_failures_of_the_stream() {
+    let mut pipeline = Pipeline::with("create table t (id int primary key, beats int)", |builder| {
+        builder.set("events.heartbeat_interval", "20ms").set(
+            "source.heartbeat_query",
+            "insert into t values (1, 0) on conflict (id) do update set beats = t.beats + 1",
+        )
+    });
+    pipeline.daemon.allow_log("source.heartbeat_query failed");
+    let beats = || pipeline.db.value("select coalesce(max(beats), 0) from t").parse::<u32>().unwrap();
+    wait_until(crate::support::DEADLINE, "some beats", || beats() >= 2);
+    pipeline.db.exec("alter table t rename to u");
+    pipeline.daemon.wait_metric("headwater_heartbeat_query_failures_total", |count| count >= 2.0);
+    pipeline.db.exec("alter table u rename to t");
+    let before = beats();
+    wait_until(crate::support::DEADLINE, "more beats", || beats() > before);
+    let ops: Vec<String> = pipeline.events().iter().map(ConsumedRecord::op).collect();
+    assert_eq!(ops[0], "c");
+    assert!(ops.len() > 3 && ops[1..].iter().all(|op| op == "u"), "{ops:?}");
+}

@@ -92,6 +92,7 @@ impl Builder<'_> {
             mask_columns: self.masks(),
             messages: self.prefixes("source.messages"),
             exclude_messages: self.prefixes("source.exclude_messages"),
+            heartbeat_query: self.heartbeat_query(),
             on_gap: match self.settings.text("source.on_gap") {
                 Some("continue") => OnGap::Continue,
                 _ => OnGap::Stop,
@@ -233,6 +234,20 @@ impl Builder<'_> {
             }
         }
         rules
+    }
+
+    fn heartbeat_query(&mut self) -> Option<String> {
+        let query = self.settings.text("source.heartbeat_query")?.to_owned();
+        if self.settings.duration("events.heartbeat_interval").is_none()
+            && !self.settings.is_mistaken("events.heartbeat_interval")
+        {
+            self.wrong(
+                "source.heartbeat_query",
+                "is given without events.heartbeat_interval, so it would never run",
+                "give both, for example events.heartbeat_interval = \"10s\"",
+            );
+        }
+        Some(query)
     }
 
     fn key_columns(&mut self) -> Vec<String> {
