@@ -13,6 +13,8 @@ pub(crate) struct Workload {
     pub(crate) name: &'static str,
     /// `events.transaction_metadata`
     pub(crate) metadata: &'static str,
+    /// `events.schemas`
+    pub(crate) schemas: &'static str,
     /// Before the first repetition.
     pub(crate) prelude: Vec<Vec<u8>>,
     pub(crate) messages: Vec<Vec<u8>>,
@@ -23,7 +25,7 @@ pub(crate) struct Workload {
 impl Workload {
     /// A session that has read the prelude.
     pub(crate) fn rehearse(&self) -> Result<Rehearsal> {
-        let mut rehearsal = Rehearsal::new(&configuration(self.metadata)?, types())?;
+        let mut rehearsal = Rehearsal::new(&configuration(self.metadata, self.schemas)?, types())?;
         for message in &self.prelude {
             rehearsal.message(LSN, message)?;
         }
@@ -54,6 +56,7 @@ fn update_of_an_account() -> Workload {
     Workload {
         name: "update of pgbench_accounts",
         metadata: "block",
+        schemas: "false",
         prelude: vec![table.relation(), begin()],
         messages: vec![table.update(None)],
         events: 1,
@@ -66,6 +69,7 @@ fn insert_of_ten_columns() -> Workload {
     Workload {
         name: "insert of 10 columns",
         metadata: "block",
+        schemas: "false",
         prelude: vec![table.relation(), begin()],
         messages: vec![table.insert()],
         events: 1,
@@ -78,6 +82,7 @@ fn update_with_full_identity() -> Workload {
     Workload {
         name: "update with REPLICA IDENTITY FULL",
         metadata: "block",
+        schemas: "false",
         prelude: vec![table.relation(), begin()],
         messages: vec![table.update(Some(b'O'))],
         events: 1,
@@ -90,6 +95,7 @@ fn delete() -> Workload {
     Workload {
         name: "delete with its tombstone",
         metadata: "block",
+        schemas: "false",
         prelude: vec![table.relation(), begin()],
         messages: vec![table.delete(b'K')],
         events: 1,
@@ -102,6 +108,7 @@ fn insert_of_mixed_types() -> Workload {
     Workload {
         name: "insert of 20 types",
         metadata: "block",
+        schemas: "false",
         prelude: vec![table.relation(), begin()],
         messages: vec![table.insert()],
         events: 1,
@@ -114,6 +121,7 @@ fn small_transactions() -> Workload {
     Workload {
         name: "insert of 2 columns with BEGIN and END",
         metadata: "true",
+        schemas: "false",
         prelude: vec![table.relation()],
         messages: vec![begin(), table.insert(), commit()],
         events: 1,
@@ -123,8 +131,8 @@ fn small_transactions() -> Workload {
 /// Where every message starts.
 pub(crate) const LSN: Lsn = Lsn(529_867_632);
 
-/// The defaults.
-pub(crate) fn configuration(metadata: &str) -> Result<Config> {
+/// The defaults but for these.
+pub(crate) fn configuration(metadata: &str, schemas: &str) -> Result<Config> {
     let set = |key: &str, text: &str| (key.to_owned(), text.to_owned());
     let overrides = vec![
         set("name", "shop"),
@@ -132,6 +140,7 @@ pub(crate) fn configuration(metadata: &str) -> Result<Config> {
         set("source.tables", "[\"public.*\"]"),
         set("kafka.brokers", "[\"127.0.0.1:9092\"]"),
         set("events.transaction_metadata", metadata),
+        set("events.schemas", schemas),
     ];
     let mut loaded = config::load(&LoadOptions { overrides, ..LoadOptions::default() })?;
     loaded.pipelines.pop().ok_or_else(|| Error::new(Kind::Config, "a configuration without a pipeline"))

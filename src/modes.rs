@@ -128,6 +128,30 @@ words! {
     }
 }
 
+words! {
+    /// Which parts of a record stand behind their Kafka Connect schema: the converters' `schemas.enable`.
+    Schemas {
+        None = "false",
+        Both = "true",
+        Key = "key",
+        Value = "value",
+    }
+}
+
+impl Schemas {
+    /// Keys do.
+    #[must_use]
+    pub fn key(self) -> bool {
+        matches!(self, Self::Both | Self::Key)
+    }
+
+    /// Values do.
+    #[must_use]
+    pub fn value(self) -> bool {
+        matches!(self, Self::Both | Self::Value)
+    }
+}
+
 /// All choices together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Modes {
@@ -148,6 +172,7 @@ pub struct Modes {
     pub null_as_default: bool,
     pub field_names: FieldNames,
     pub quirks: Quirks,
+    pub schemas: Schemas,
 }
 
 impl Default for Modes {
@@ -165,6 +190,7 @@ impl Default for Modes {
             null_as_default: false,
             field_names: FieldNames::default(),
             quirks: Quirks::default(),
+            schemas: Schemas::default(),
         }
     }
 }

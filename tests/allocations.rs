@@ -107,15 +107,23 @@ fn no_workload_allocates() {
     }
 }
 
-/// Every change there is, of one table by its key and one by its whole row; with an origin, as of a node of a mesh.
+/// Every change there is, of one table by its key and one by its whole row; with an origin, as of a node of a mesh. With
+/// schemas each of them is copied.
 #[test]
 fn no_kind_of_message_allocates() {
+    for schemas in ["false", "true"] {
+        assert_eq!(steady(&every_kind(schemas)), 0, "events.schemas = {schemas}");
+    }
+}
+
+fn every_kind(schemas: &'static str) -> Workload {
     let by_key = Table { oid: 0x4010, name: "by_key", identity: b'd', cells: MIXED };
     let by_row = Table { oid: 0x4011, name: "by_row", identity: b'f', cells: MIXED };
     let truncate = [&b"T\0\0\0\x02\0"[..], &by_key.oid.to_be_bytes(), &by_row.oid.to_be_bytes()].concat();
-    let workload = Workload {
+    Workload {
         name: "every kind",
         metadata: "true",
+        schemas,
         prelude: vec![by_key.relation(), by_row.relation()],
         messages: vec![
             begin(),
@@ -133,8 +141,7 @@ fn no_kind_of_message_allocates() {
             message(false),
         ],
         events: 11,
-    };
-    assert_eq!(steady(&workload), 0);
+    }
 }
 
 /// Every way to hide a text, and updates that are left out because nothing is left to be seen.
@@ -144,12 +151,13 @@ fn no_hidden_text_allocates() {
     let workload = Workload {
         name: "hidden texts",
         metadata: "true",
+        schemas: "false",
         prelude: vec![],
         messages: vec![begin(), table.insert(), table.update(Some(b'O')), table.delete(b'O'), commit()],
         events: 2,
     };
     let hash = |version| Mask::Hash { version, algorithm: HashAlgorithm::Sha256, salt: Salt::new("salt") };
-    let mut config = configuration(workload.metadata).unwrap();
+    let mut config = configuration(workload.metadata, workload.schemas).unwrap();
     config.events.skip_unchanged = true;
     config.source.mask_columns = [
         ("public.hidden.email", hash(HashVersion::V1)),
@@ -177,7 +185,7 @@ fn many_tables_allocate_nothing() {
     let tables =
         names.iter().zip(0x8000..).map(|(name, oid)| Table { oid, name, identity: b'd', cells: MIXED });
     let tables: Vec<Table<'_>> = tables.collect();
-    let mut rehearsal = Rehearsal::new(&configuration("true").unwrap(), types()).unwrap();
+    let mut rehearsal = Rehearsal::new(&configuration("true", "false").unwrap(), types()).unwrap();
     let mut messages: Vec<_> = tables.iter().map(Table::insert).collect();
     messages.insert(0, begin());
     messages.push(commit());

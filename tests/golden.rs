@@ -78,6 +78,20 @@ const DEVIATIONS: &[(&str, Differ, &[&str], &str)] = &[
         "a partial index is no key: rows beyond it would fall together; an update of the identity that leaves the primary key as it is is an update, not the deletion of a key made up"),
     ("schema_changes", WithoutQuirks, &["public.s: value.before.e"],
         "a column that is not known in the old row is null instead of the column's default"),
+    ("schemas_arrays", WithoutQuirks, &["public.arr: value.after.bt", "public.arr: value.after.e", "public.arr: value.after.lt", "public.arr_odd: value.after.tv"],
+        "as in arrays"),
+    ("schemas_arrays", WithoutQuirks, &["public.arr: value.schema.fields[].fields[]{}", "public.arr: value.schema.fields[].fields[].type"],
+        "arrays of bits are arrays in the schema too"),
+    ("schemas_arrays", WithoutQuirks, &["public.arr: value.schema.fields[].fields[].items.optional", "public.arr_odd: value.schema.fields[].fields[].items.optional"],
+        "elements may be NULL in the schema, as they may be in the array"),
+    ("schemas_defaults", WithoutQuirks, &["public.d: value.after.b", "public.d: value.after.dt", "public.d: value.after.e", "public.d: value.after.i", "public.d: value.after.j", "public.d: value.after.n", "public.d: value.after.t", "public.d: value.after.tnow", "public.d: value.after.ts", "public.d: value.after.tsz", "public.d: value.after.u", "public.d: value.before.b", "public.d: value.before.bi", "public.d: value.before.bt", "public.d: value.before.c", "public.d: value.before.dt", "public.d: value.before.e", "public.d: value.before.fn", "public.d: value.before.i", "public.d: value.before.iv", "public.d: value.before.j", "public.d: value.before.n", "public.d: value.before.r", "public.d: value.before.sqd", "public.d: value.before.t", "public.d: value.before.tm", "public.d: value.before.tnow", "public.d: value.before.ts", "public.d: value.before.tsz", "public.d: value.before.u", "public.d: value.before.vc"],
+        "an explicit NULL, and a column that is not known in the old row, is null instead of the column's default"),
+    ("schemas_numbers", Always, &["public.nums: value.after.r"],
+        "floats are the shortest that read back, as Java prints them since 19"),
+    ("schemas_numbers", WithoutQuirks, &["public.decs: value.after.neg", "public.decs: value.before.neg", "public.decs: value.schema.fields[].fields[].parameters.connect.decimal.precision", "public.decs: value.schema.fields[].fields[].parameters.scale"],
+        "numeric(p,-s) has scale 0 instead of 2046, and the precision that this needs"),
+    ("schemas_types_misc", WithoutQuirks, &["public.misc: value.after.h"],
+        "hstore keeps the server's order of keys instead of a hash map's"),
     ("texts", WithoutQuirks, &["public.texts: value.after.n"],
         "names are kept instead of null"),
     ("times_adaptive_far", WithoutQuirks, &["public.tms: value.after.ts"],
@@ -125,7 +139,8 @@ cases! {
     null_with_default_off numbers_double numbers_json_numeric numbers_precise numbers_special_precise
     numbers_string numeric_keys origin partitions_leaf partitions_root partitions_root_filtered pg_output_settings
     pg_timezone_newyork publication_filters replica_full replica_identity_autoset replica_index_with_pk schema_changes
-    schema_exclude skip_unchanged skip_unchanged_columns skipped_ops statements table_filters texts times_adaptive times_adaptive_far
+    schema_exclude schemas_arrays schemas_crud schemas_defaults schemas_key_change schemas_messages schemas_numbers
+    schemas_times schemas_tx schemas_types_misc skip_unchanged skip_unchanged_columns skipped_ops source_type_propagated statements table_filters texts times_adaptive times_adaptive_far
     times_adaptive_time_microseconds times_connect times_connect_far times_isostring times_isostring_far
     times_microseconds times_nanoseconds times_special times_special_nanoseconds times_special_structured
     times_structured toast_default toast_full toast_placeholder tombstones_off topic_delimiter truncate
@@ -215,6 +230,7 @@ fn configured(builder: Builder, name: &str, properties: &str) -> Builder {
         .set("events.transaction_metadata", false)
         .set("events.skipped_operations", vec!["t"])
         .set("checkpoint.interval", "1ms")
+        .set("events.schemas", schemas(properties))
         .allow_log("the column is left out")
         .allow_log("no place in the chosen form");
     let mut masks = toml::Table::new();
@@ -269,7 +285,10 @@ fn configured(builder: Builder, name: &str, properties: &str) -> Builder {
             "value.converter.replace.null.with.default" => {
                 builder.set("events.replace_null_with_default", value)
             }
-            "key.converter.replace.null.with.default" => builder,
+            // Which of the converters writes schemas is set above.
+            "key.converter.replace.null.with.default"
+            | "key.converter.schemas.enable"
+            | "value.converter.schemas.enable" => builder,
             "value.converter.decimal.format" => builder.set("events.decimal_format", value.to_lowercase()),
             "decimal.handling.mode"
             | "time.precision.mode"
@@ -277,11 +296,27 @@ fn configured(builder: Builder, name: &str, properties: &str) -> Builder {
             | "hstore.handling.mode"
             | "binary.handling.mode" => builder.set(&format!("events.{}", key.replace('.', "_")), value),
             "include.unknown.datatypes" => builder.set("events.include_unknown_datatypes", value == "true"),
-            "key.converter.schemas.enable" if value == "false" => builder,
+            "column.propagate.source.type" if value == ".*" => {
+                builder.set("events.column_propagate_source_type", vec!["*.*.*"])
+            }
+            "money.fraction.digits" => {
+                builder.set("events.money_fraction_digits", value.parse::<i64>().unwrap())
+            }
             other => panic!("no key for {other}"),
         };
     }
     if masks.is_empty() { builder } else { builder.set("source.mask_columns", masks) }
+}
+
+/// Which of the two converters writes schemas; here neither does by default.
+fn schemas(properties: &str) -> &'static str {
+    let on = |part| properties.lines().any(|line| line == format!("{part}.converter.schemas.enable=true"));
+    match (on("key"), on("value")) {
+        (true, true) => "true",
+        (true, false) => "key",
+        (false, true) => "value",
+        (false, false) => "false",
+    }
 }
 
 fn shell(expression: &str) -> String {

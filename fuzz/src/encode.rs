@@ -3,6 +3,8 @@
 
 #[path = "../../src/encode/default.rs"]
 mod default;
+#[path = "../../src/encode/schema/mod.rs"]
+mod schema;
 #[path = "../../src/encode/value/mod.rs"]
 mod value;
 #[path = "../../src/encode/writer.rs"]
@@ -12,7 +14,7 @@ use std::str;
 
 use crate::lsn::Oid;
 use crate::modes::{
-    BinaryMode, DecimalFormat, DecimalMode, FieldNames, HstoreMode, IntervalMode, Modes, Quirks, TimeMode,
+    BinaryMode, DecimalFormat, DecimalMode, FieldNames, HstoreMode, IntervalMode, Modes, Quirks, Schemas, TimeMode,
 };
 use crate::source::catalog::{TypeDetails, TypeKind};
 
@@ -170,5 +172,6 @@ fn all_modes() -> impl Iterator<Item = Modes> {
         null_as_default: false,
         field_names: FieldNames::ALL[index % 3],
         quirks: *quirks,
+        schemas: Schemas::ALL[index % 4],
     })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::share::SMALLEST_SHARE;
 use crate::modes::{
     BinaryMode, DecimalFormat, DecimalMode, FieldNames, HstoreMode, IntervalMode, MOST_MONEY_DIGITS, Quirks,
-    TimeMode,
+    Schemas, TimeMode,
 };
 
 /// One key.
@@ -178,7 +178,10 @@ pub(super) const KEYS: &[Key] = &[
 
     entry("events.format", Form::Choice(&["json"], &["avro", "protobuf", "json_schema"]), "\"json\"", "Serialisation of keys and values. This version takes json alone."),
     entry("events.envelope", Form::Choice(&["debezium"], &["flat", "cloudevents"]), "\"debezium\"", "Shape of the value. This version takes debezium alone."),
-    entry("events.schemas", Form::Bool, "false", "true would put {\"schema\":…,\"payload\":…} around keys and values; this version takes false alone."),
+    entry("events.schemas", Form::Choice(Schemas::WORDS, &[]), "false",
+        "true: {\"schema\":…,\"payload\":…} with the Kafka Connect schemas of Debezium, on keys and values. \"key\", \"value\": on one of them. false: the payloads alone. The schemas.enable of Connect's JsonConverters."),
+    entry("events.column_propagate_source_type", Form::List, "[]",
+        "schema.table.column patterns of columns whose schema in values has the parameters __debezium.source.column.type, length, scale and name. Without events.schemas it does nothing."),
     entry("events.transaction_metadata", Form::Choice(&["true", "block", "false"], &[]), "true",
         "true: a transaction block in each event, and BEGIN and END records in topics.transaction. \"block\": only the block. false: neither."),
     entry("events.tombstones", Form::Bool, "true", "A record with a null value after each delete, so that log compaction drops the key."),

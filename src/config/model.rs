@@ -167,6 +167,8 @@ pub struct Events {
     pub heartbeat_interval: Option<Duration>,
     /// The four `__debezium.context.*` headers on each record of a table; default true.
     pub context_headers: bool,
+    /// `schema.table.column` patterns of columns whose type is in the parameters of their schema; default none.
+    pub column_propagate_source_type: Vec<String>,
     /// The forms of values; default Debezium's.
     pub modes: Modes,
 }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
 use super::*;
+use crate::modes::{Modes, Schemas};
 
 const MINIMAL: &str = r#"
 name = "shop"
@@ -101,6 +102,7 @@ fn six_lines_suffice() {
     let process = Case::minimal().loaded().process;
     assert_eq!((process.admin.listen.map(|address| address.port()), process.several), (Some(8642), false));
     assert_eq!(config.events.transaction_metadata, TransactionMetadata::Full);
+    assert_eq!(config.events.modes, Modes::default());
     assert_eq!(config.retry.give_up_after, None);
     assert_eq!(config.topics.partitions, None);
 }
@@ -225,6 +227,19 @@ fn bare_text_takes_the_type_of_its_key() {
     assert_eq!(config.topics.partitions, None);
     assert_eq!(config.events.transaction_metadata, TransactionMetadata::Block);
     assert_eq!(config.topics.settings["retention.ms"], "5");
+}
+
+#[test]
+fn schemas_are_wanted_on_both_parts_or_one() {
+    for (said, schemas) in [
+        ("true", Schemas::Both),
+        ("\"key\"", Schemas::Key),
+        ("\"value\"", Schemas::Value),
+        ("false", Schemas::None),
+    ] {
+        let case = Case::minimal().file("more.toml", &format!("[events]\nschemas = {said}\n"));
+        assert_eq!(case.config().events.modes.schemas, schemas, "{said}");
+    }
 }
 
 #[test]

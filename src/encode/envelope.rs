@@ -11,6 +11,7 @@ use super::plan::{DroppedColumn, TablePlan};
 use super::records::{Records, push_header};
 use super::row::{KeyForm, RowWriter, Source, look_alike, tell_lossy};
 use super::source::{Order, SourceBlocks};
+use super::table_schemas::Naming;
 use super::writer::push_int;
 use crate::decode::Tuple;
 use crate::error::{Error, Kind, Result};
@@ -37,7 +38,7 @@ pub struct EncodeSettings {
     pub modes: Modes,
 }
 
-/// Writes events as JSON without schemas. Allocates when it meets a table, a transaction or a longer value than before,
+/// Writes events as JSON. Allocates when it meets a table, a transaction or a longer value than before,
 /// never per event.
 #[derive(Debug)]
 pub struct JsonEncoder {
@@ -76,13 +77,14 @@ impl JsonEncoder {
         }
     }
 
-    /// Learns a table, or learns it anew; returns the columns whose type has no form, which are left out.
-    pub fn set_table(&mut self, table: &Table) -> &[DroppedColumn] {
+    /// Learns a table, or learns it anew; returns the columns whose type has no form, which are left out. `naming`
+    /// is for its schemas.
+    pub fn set_table(&mut self, table: &Table, naming: Naming<'_>) -> &[DroppedColumn] {
         let index = table.slot.0 as usize;
         if self.plans.len() <= index {
             self.plans.resize_with(index + 1, || None);
         }
-        let plan = TablePlan::new(table, self.settings.modes, &self.settings.placeholder);
+        let plan = TablePlan::new(table, naming, self.settings.modes, &self.settings.placeholder);
         match self.plans.get_mut(index) {
             Some(place) => &place.insert(plan).dropped,
             None => &[],
@@ -144,6 +146,7 @@ impl JsonEncoder {
         let buffer = out.buffer();
         self.rows.start();
         let value_start = buffer.len();
+        plan.schemas.open_value(buffer);
         let key = push_rows(&mut self.rows, plan, event, buffer)?;
         let order = Order { total: event.total_order, data_collection: event.data_collection_order };
         self.source.push(&plan.source, lsn, order, buffer);
@@ -154,11 +157,14 @@ impl JsonEncoder {
             Op::Truncate => b",\"op\":\"t\"",
         });
         push_clock(now_ns, buffer);
+        plan.schemas.close_value(buffer);
         let value = value_start..buffer.len();
         let key = match key {
             Some(source) => {
                 let start = buffer.len();
+                plan.schemas.open_key(buffer);
                 self.rows.push_key(plan, source, buffer)?;
+                plan.schemas.close_key(buffer);
                 Some(start..buffer.len())
             }
             None => None,

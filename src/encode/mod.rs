@@ -22,7 +22,9 @@ mod names;
 mod plan;
 mod records;
 mod row;
+mod schema;
 mod source;
+mod table_schemas;
 mod transaction;
 mod value;
 mod writer;
@@ -32,6 +34,7 @@ pub use envelope::{EncodeSettings, JsonEncoder, Written};
 pub use plan::DroppedColumn;
 pub use records::{Record, RecordSpan, Records, push_header};
 pub use source::Order;
+pub use table_schemas::Naming;
 pub use transaction::{CollectionCount, MESSAGE_COLLECTION, MessageEvent, MessageScope, TransactionRecord};
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! front of them, so that a row is a run of copies.
 
 use super::names::fields;
+use super::table_schemas::{Naming, TableSchemas};
 use super::value::{Masked, StandIns, ValueWriter, choose};
 use super::writer::push_string;
 use crate::decode::Value;
@@ -24,6 +25,7 @@ pub(super) struct TablePlan {
     pub key_in_row: bool,
     /// The columns as they stand in the key, when one of them is hidden in the row.
     pub unmasked: Option<Vec<ColumnPlan>>,
+    pub schemas: TableSchemas,
     pub dropped: Vec<DroppedColumn>,
     /// Columns that are to be hidden and cannot be.
     pub unmaskable: Vec<DroppedColumn>,
@@ -79,7 +81,7 @@ pub struct DroppedColumn {
 }
 
 impl TablePlan {
-    pub(super) fn new(table: &Table, modes: Modes, placeholder: &str) -> Self {
+    pub(super) fn new(table: &Table, naming: Naming<'_>, modes: Modes, placeholder: &str) -> Self {
         let (mut dropped, mut unmaskable) = (Vec::new(), Vec::new());
         let mut masked_key = false;
         let mut columns = Vec::with_capacity(table.columns.len());
@@ -139,9 +141,10 @@ impl TablePlan {
             schema: table.schema.clone(),
             name: table.name.clone(),
             source,
+            schemas: TableSchemas::new(table, naming, &columns, modes),
             columns,
             key_in_row: in_row == key.len() && !masked_key,
-            unmasked: masked_key.then(|| Self::new(&unmasked(table), modes, placeholder).columns),
+            unmasked: masked_key.then(|| Self::new(&unmasked(table), naming, modes, placeholder).columns),
             key,
             dropped,
             unmaskable,

@@ -2,6 +2,7 @@
 
 use super::envelope::{JsonEncoder, Written, appended, internal};
 use super::records::Records;
+use super::schema::fixed::{MESSAGE_KEY, TRANSACTION_KEY, TRANSACTION_VALUE, framed, message_value};
 use super::source::Order;
 use super::value::push_bytes;
 use super::writer::{push_int, push_string};
@@ -105,21 +106,26 @@ impl JsonEncoder {
             buffer.push(b'"');
         };
         let buffer = out.buffer();
+        let schemas = self.settings.modes.schemas;
         let key = appended(buffer, |buffer| {
-            buffer.push(b'{');
-            push_id(buffer);
-            buffer.push(b'}');
+            framed(schemas.key().then_some(TRANSACTION_KEY), buffer, |buffer| {
+                buffer.push(b'{');
+                push_id(buffer);
+                buffer.push(b'}');
+            });
         });
         let value = appended(buffer, |buffer| {
-            buffer.extend_from_slice(b"{\"status\":\"");
-            buffer.extend_from_slice(status.as_bytes());
-            buffer.extend_from_slice(b"\",");
-            push_id(buffer);
-            buffer.extend_from_slice(b",\"event_count\":");
-            push_counts(buffer);
-            buffer.extend_from_slice(b",\"ts_ms\":");
-            push_int(buffer, context.commit_time.0.div_euclid(1000));
-            buffer.push(b'}');
+            framed(schemas.value().then_some(TRANSACTION_VALUE), buffer, |buffer| {
+                buffer.extend_from_slice(b"{\"status\":\"");
+                buffer.extend_from_slice(status.as_bytes());
+                buffer.extend_from_slice(b"\",");
+                push_id(buffer);
+                buffer.extend_from_slice(b",\"event_count\":");
+                push_counts(buffer);
+                buffer.extend_from_slice(b",\"ts_ms\":");
+                push_int(buffer, context.commit_time.0.div_euclid(1000));
+                buffer.push(b'}');
+            });
         });
         let headers = appended(buffer, |buffer| self.headers.push(record.ordinal, lsn, buffer));
         out.push(record.topic, false, Some(key), Some(value), headers);
@@ -143,25 +149,29 @@ impl JsonEncoder {
                 (&*source, &*headers, 0, Order { total: 0, data_collection: 0 })
             }
         };
-        let mode = self.settings.modes.binary;
         let buffer = out.buffer();
         let push_prefix = |buffer: &mut Vec<u8>| {
             buffer.extend_from_slice(b"{\"prefix\":");
             let _ = push_string(buffer, message.prefix.as_bytes());
         };
+        let modes = self.settings.modes;
         let key = appended(buffer, |buffer| {
-            push_prefix(buffer);
-            buffer.push(b'}');
+            framed(modes.schemas.key().then_some(MESSAGE_KEY), buffer, |buffer| {
+                push_prefix(buffer);
+                buffer.push(b'}');
+            });
         });
         let value = appended(buffer, |buffer| {
-            buffer.extend_from_slice(b"{\"op\":\"m\",\"ts_ms\":");
-            push_int(buffer, now_ns.div_euclid(1_000_000));
-            source.push(b"\"schema\":\"\",\"table\":\"\",", lsn, order, buffer);
-            buffer.extend_from_slice(b",\"message\":");
-            push_prefix(buffer);
-            buffer.extend_from_slice(b",\"content\":");
-            push_bytes(message.content, mode, buffer);
-            buffer.extend_from_slice(b"}}");
+            framed(modes.schemas.value().then(|| message_value(modes.binary)), buffer, |buffer| {
+                buffer.extend_from_slice(b"{\"op\":\"m\",\"ts_ms\":");
+                push_int(buffer, now_ns.div_euclid(1_000_000));
+                source.push(b"\"schema\":\"\",\"table\":\"\",", lsn, order, buffer);
+                buffer.extend_from_slice(b",\"message\":");
+                push_prefix(buffer);
+                buffer.extend_from_slice(b",\"content\":");
+                push_bytes(message.content, modes.binary, buffer);
+                buffer.extend_from_slice(b"}}");
+            });
         });
         let headers = appended(buffer, |buffer| headers.push(ordinal, lsn, buffer));
         out.push(message.topic, false, Some(key), Some(value), headers);

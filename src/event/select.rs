@@ -15,6 +15,7 @@ pub struct Selection {
     masks: Vec<(Patterns<3>, Mask)>,
     messages: Patterns<1>,
     exclude_messages: Patterns<1>,
+    source_types: Patterns<3>,
 }
 
 impl Selection {
@@ -32,7 +33,13 @@ impl Selection {
                 .collect::<Result<_>>()?,
             messages: Patterns::compile(&source.messages)?,
             exclude_messages: Patterns::compile(&source.exclude_messages)?,
+            source_types: Patterns::compile(&[])?,
         })
+    }
+
+    /// With the columns whose type is told in their schema, `events.column_propagate_source_type`.
+    pub fn with_source_types(self, patterns: &[String]) -> Result<Self> {
+        Ok(Self { source_types: Patterns::compile(patterns)?, ..self })
     }
 
     /// Whether changes of the table become events.
@@ -69,6 +76,16 @@ impl Selection {
             (!narrowed || self.columns.matches(*name)) && !self.exclude_columns.matches(*name)
         };
         names.iter().map(kept).collect()
+    }
+
+    /// For each column whether its schema tells its type.
+    pub fn source_types<'a>(
+        &self,
+        schema: &str,
+        table: &str,
+        names: impl Iterator<Item = &'a str>,
+    ) -> Vec<bool> {
+        names.map(|column| self.source_types.matches([schema, table, column])).collect()
     }
 }
 

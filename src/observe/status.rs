@@ -242,6 +242,7 @@ pub(super) mod tests {
                 unavailable_value_placeholder: String::new(),
                 heartbeat_interval: None,
                 context_headers: true,
+                column_propagate_source_type: vec![],
                 modes: crate::modes::Modes::default(),
             },
             topics: config::Topics {

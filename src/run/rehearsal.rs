@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::checkpoint::Position;
 use crate::config::{Config, TransactionMetadata};
-use crate::encode::{EncodeSettings, JsonEncoder, Modes, Records};
+use crate::encode::{EncodeSettings, JsonEncoder, Records};
 use crate::error::Result;
 use crate::event::{Resume, Router, Selection, TopicId};
 use crate::lsn::{Lsn, Oid};
@@ -63,7 +63,7 @@ impl Rehearsal {
                     transaction_block: config.events.transaction_metadata != TransactionMetadata::Off,
                     context_headers: config.events.context_headers,
                     placeholder: config.events.unavailable_value_placeholder.clone(),
-                    modes: Modes::default(),
+                    modes: config.events.modes,
                 }),
                 skip: Vec::new(),
                 metrics: Metrics::new(&About { name: &config.name, memory_bytes: config.limits.memory })?,

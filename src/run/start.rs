@@ -246,7 +246,8 @@ fn start_stream(
 fn translation(shared: &Shared, routes: Routes, system_id: u64) -> Result<translate::Parts> {
     let config = &*shared.config;
     Ok(translate::Parts {
-        selection: Selection::new(&config.source)?,
+        selection: Selection::new(&config.source)?
+            .with_source_types(&config.events.column_propagate_source_type)?,
         router: routes.router,
         encoder: JsonEncoder::new(encode_settings(config, system_id)),
         settings: translate::Settings {

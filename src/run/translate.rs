@@ -2,7 +2,7 @@
 
 use crate::decode::{self, Message, Mode, OldTuple, Relation, RelationBody, RelationCache};
 use crate::encode::{
-    self, CollectionCount, JsonEncoder, MESSAGE_COLLECTION, MessageEvent, MessageScope, Records,
+    self, CollectionCount, JsonEncoder, MESSAGE_COLLECTION, MessageEvent, MessageScope, Naming, Records,
     TransactionRecord,
 };
 use crate::error::{Error, Kind, Result};
@@ -293,7 +293,10 @@ impl Translator {
                     "the type of the column is gone from the catalog: its values are written as text"
                 );
             }
-            for dropped in self.encoder.set_table(&table) {
+            let names = table.columns.iter().map(|column| column.name.as_str());
+            let source_types = self.selection.source_types(&table.schema, &table.name, names);
+            let naming = Naming { topic: self.router.name(topic), source_types: &source_types };
+            for dropped in self.encoder.set_table(&table, naming) {
                 tracing::warn!(
                     schema = table.schema,
                     table = table.name,

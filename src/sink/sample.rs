@@ -45,6 +45,7 @@ pub(crate) fn config(brokers: &str) -> Config {
             unavailable_value_placeholder: "__debezium_unavailable_value".into(),
             heartbeat_interval: None,
             context_headers: true,
+            column_propagate_source_type: vec![],
             modes: crate::modes::Modes::default(),
         },
         topics: Topics {

@@ -13,6 +13,8 @@ pub(super) struct Record {
     pub(super) topic: String,
     key: Value,
     value: Value,
+    /// Of key and value, where those are payloads.
+    schemas: [Value; 2],
     headers: Vec<(String, String)>,
     facts: Facts,
 }
@@ -32,15 +34,7 @@ struct Facts {
 impl Record {
     /// From the texts of key and value; `null` for none.
     pub(super) fn new(topic: &str, key: &str, value: &str, headers: Vec<(String, String)>) -> Self {
-        let mut record = Self {
-            topic: topic.to_owned(),
-            key: parse(key),
-            value: parse(value),
-            headers,
-            facts: Facts::default(),
-        };
-        record.mask();
-        record
+        Self::of(topic.to_owned(), parse(key), parse(value), headers)
     }
 
     /// From a line of a golden file.
@@ -48,13 +42,14 @@ impl Record {
         let line = parse(line);
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let headers = line["headers"].as_array().unwrap().iter();
-        let mut record = Self {
-            topic: text(&line["topic"]),
-            key: line["key"].clone(),
-            value: line["value"].clone(),
-            headers: headers.map(|header| (text(&header[0]), text(&header[1]))).collect(),
-            facts: Facts::default(),
-        };
+        let headers = headers.map(|header| (text(&header[0]), text(&header[1]))).collect();
+        Self::of(text(&line["topic"]), line["key"].clone(), line["value"].clone(), headers)
+    }
+
+    fn of(topic: String, key: Value, value: Value, headers: Vec<(String, String)>) -> Self {
+        let ((key_schema, key), (value_schema, value)) = (taken_apart(key), taken_apart(value));
+        let schemas = [key_schema, value_schema];
+        let mut record = Self { topic, key, value, schemas, headers, facts: Facts::default() };
         record.mask();
         record
     }
@@ -176,6 +171,9 @@ pub(super) fn compare(prefix: &str, golden: &[Record], ours: &[Record]) -> Diffe
             if golden.headers.iter().collect::<Vec<_>>() != headers {
                 note("headers".into(), format!("{:?} is {headers:?}", golden.headers));
             }
+            let [key, value] = &golden.schemas;
+            differ(key, &ours.schemas[0], "key.schema", &mut note);
+            differ(value, &ours.schemas[1], "value.schema", &mut note);
             differ(&golden.key, &ours.key, "key", &mut note);
             differ(&golden.value, &ours.value, "value", &mut note);
             if let (Some(theirs), Some(own)) = (&golden.facts.txid, &ours.facts.txid) {
@@ -322,6 +320,16 @@ fn halves_as_texts(json: &str) -> String {
 
 const NUMBER: char = '\u{1}';
 
+/// The schema and what it describes; without one, null and all.
+fn taken_apart(value: Value) -> (Value, Value) {
+    match value {
+        Value::Object(mut whole) if whole.keys().eq(["schema", "payload"]) => {
+            (whole["schema"].take(), whole["payload"].take())
+        }
+        payload => (Value::Null, payload),
+    }
+}
+
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
@@ -379,6 +387,19 @@ mod tests {
         assert_eq!(of("\\uD83D\\uDE00"), "😀");
         assert_eq!(of("\\uD83D\\uDE00\\uD83D"), "😀\\uD83D");
         assert_eq!(of("\\\\uD83D \\n\\u0041"), "\\uD83D \nA");
+    }
+
+    #[test]
+    fn schemas_are_compared_and_do_not_hide_the_payload() {
+        let with = |schema: &str, payload: &str| format!(r#"{{"schema":{schema},"payload":{payload}}}"#);
+        let golden = with(r#"{"type":"struct","optional":false}"#, &event(10, r#"{"a":1.0}"#));
+        let same = with(r#"{"type":"struct","optional":false}"#, &event(20, r#"{"a":1.0}"#));
+        assert_eq!(places(&golden, &same), [""; 0]);
+        assert_eq!(places(&golden, &same.replace("false", "true")), ["t: value.schema.optional"]);
+        let other_order = r#"{"optional":false,"type":"struct"}"#;
+        assert_eq!(places(&golden, &with(other_order, &event(1, r#"{"a":1.0}"#))), ["t: value.schema{}"]);
+        assert_eq!(places(&golden, &same.replace("1.0", "1.1")), ["t: value.after.a"]);
+        assert_eq!(places(&golden, &event(1, r#"{"a":1.0}"#)), ["t: value.schema"]);
     }
 
     #[test]

@@ -11,7 +11,8 @@ use crate::config::model::{
 use crate::config::share::Share;
 use crate::config::units::format_size;
 use crate::modes::{
-    BinaryMode, DecimalFormat, DecimalMode, FieldNames, HstoreMode, IntervalMode, Modes, Quirks, TimeMode,
+    BinaryMode, DecimalFormat, DecimalMode, FieldNames, HstoreMode, IntervalMode, Modes, Quirks, Schemas,
+    TimeMode,
 };
 
 /// A message of the stream is never larger: PostgreSQL's own limit of an allocation.
@@ -19,9 +20,6 @@ const LARGEST_MESSAGE: u64 = 1 << 30;
 
 impl Builder<'_> {
     pub(super) fn events(&mut self) -> Events {
-        if self.settings.truth("events.schemas") {
-            self.wrong("events.schemas", "is not yet there: this version does not have it", "write false");
-        }
         Events {
             transaction_metadata: match self.settings.text("events.transaction_metadata") {
                 Some("block") => TransactionMetadata::Block,
@@ -34,6 +32,8 @@ impl Builder<'_> {
             unavailable_value_placeholder: self.text("events.unavailable_value_placeholder"),
             heartbeat_interval: self.settings.duration("events.heartbeat_interval"),
             context_headers: self.settings.truth("events.context_headers"),
+            column_propagate_source_type: self
+                .patterns("events.column_propagate_source_type", "schema.table.column"),
             modes: self.modes(),
         }
     }
@@ -63,6 +63,7 @@ impl Builder<'_> {
             },
             field_names: FieldNames::of_word(word("events.field_name_adjustment_mode")).unwrap_or_default(),
             quirks,
+            schemas: Schemas::of_word(word("events.schemas")).unwrap_or_default(),
         }
     }
 

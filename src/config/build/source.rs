@@ -175,7 +175,7 @@ impl Builder<'_> {
     }
 
     /// Patterns with as many parts as `shape` has.
-    fn patterns(&mut self, path: &str, shape: &str) -> Vec<String> {
+    pub(super) fn patterns(&mut self, path: &str, shape: &str) -> Vec<String> {
         let parts = shape.split('.').count();
         let patterns = self.settings.list(path).to_vec();
         for pattern in &patterns {

@@ -208,52 +208,52 @@ fn extension(name: &str, modes: Modes) -> Option<ValueWriter> {
 }
 
 /// `FirstNormalObjectId`: types below are the server's own.
-const FIRST_NORMAL_OID: u32 = 16384;
+pub(super) const FIRST_NORMAL_OID: u32 = 16384;
 const VARHDRSZ: i32 = 4;
 
 // The OIDs of `pg_type.dat`.
-const BOOL: u32 = 16;
+pub(super) const BOOL: u32 = 16;
 const BYTEA: u32 = 17;
-const CHAR: u32 = 18;
+pub(super) const CHAR: u32 = 18;
 const NAME: u32 = 19;
-const INT8: u32 = 20;
-const INT2: u32 = 21;
-const INT2VECTOR: u32 = 22;
-const INT4: u32 = 23;
+pub(super) const INT8: u32 = 20;
+pub(super) const INT2: u32 = 21;
+pub(super) const INT2VECTOR: u32 = 22;
+pub(super) const INT4: u32 = 23;
 const TEXT: u32 = 25;
-const OID: u32 = 26;
+pub(super) const OID: u32 = 26;
 const OIDVECTOR: u32 = 30;
-const JSON: u32 = 114;
-const XML: u32 = 142;
+pub(super) const JSON: u32 = 114;
+pub(super) const XML: u32 = 142;
 const POINT: u32 = 600;
-const LSEG: u32 = 601;
-const PATH: u32 = 602;
-const BOX: u32 = 603;
-const POLYGON: u32 = 604;
-const LINE: u32 = 628;
+pub(super) const LSEG: u32 = 601;
+pub(super) const PATH: u32 = 602;
+pub(super) const BOX: u32 = 603;
+pub(super) const POLYGON: u32 = 604;
+pub(super) const LINE: u32 = 628;
 const CIDR: u32 = 650;
-const FLOAT4: u32 = 700;
-const FLOAT8: u32 = 701;
-const CIRCLE: u32 = 718;
+pub(super) const FLOAT4: u32 = 700;
+pub(super) const FLOAT8: u32 = 701;
+pub(super) const CIRCLE: u32 = 718;
 const MACADDR8: u32 = 774;
 const MONEY: u32 = 790;
 const MACADDR: u32 = 829;
 const INET: u32 = 869;
-const BPCHAR: u32 = 1042;
-const VARCHAR: u32 = 1043;
-const DATE: u32 = 1082;
-const TIME: u32 = 1083;
-const TIMESTAMP: u32 = 1114;
-const TIMESTAMPTZ: u32 = 1184;
-const INTERVAL: u32 = 1186;
-const TIMETZ: u32 = 1266;
-const BIT: u32 = 1560;
-const VARBIT: u32 = 1562;
-const NUMERIC: u32 = 1700;
+pub(super) const BPCHAR: u32 = 1042;
+pub(super) const VARCHAR: u32 = 1043;
+pub(super) const DATE: u32 = 1082;
+pub(super) const TIME: u32 = 1083;
+pub(super) const TIMESTAMP: u32 = 1114;
+pub(super) const TIMESTAMPTZ: u32 = 1184;
+pub(super) const INTERVAL: u32 = 1186;
+pub(super) const TIMETZ: u32 = 1266;
+pub(super) const BIT: u32 = 1560;
+pub(super) const VARBIT: u32 = 1562;
+pub(super) const NUMERIC: u32 = 1700;
 const REFCURSOR: u32 = 1790;
-const UUID: u32 = 2950;
-const TSVECTOR: u32 = 3614;
-const JSONB: u32 = 3802;
+pub(super) const UUID: u32 = 2950;
+pub(super) const TSVECTOR: u32 = 3614;
+pub(super) const JSONB: u32 = 3802;
 
 #[cfg(test)]
 mod tests {

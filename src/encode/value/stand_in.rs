@@ -40,7 +40,10 @@ impl StandIns {
             Some(default) => default.clone(),
             None => b"null".to_vec(),
         };
-        let unavailable = if modes.quirky() {
+        let unavailable = if modes.schemas.value() && !holds_text(writer) {
+            // A text in its place would be no value of the schema, and the whole record unreadable. The header still says it.
+            b"null".to_vec()
+        } else if modes.quirky() {
             unavailable_to_debezium(writer, placeholder.as_bytes())
         } else {
             unavailable(writer, placeholder.as_bytes())
@@ -69,7 +72,7 @@ fn is_without_default(writer: &ValueWriter) -> bool {
 }
 
 /// The default as it stands in the schema of a column: a constant, or a zero for what a function computes.
-fn default_of(column: &Column, writer: &ValueWriter) -> Option<Vec<u8>> {
+pub(in crate::encode) fn default_of(column: &Column, writer: &ValueWriter) -> Option<Vec<u8>> {
     let expression = column.default.as_deref().filter(|_| !is_without_default(writer))?;
     match parse_default(expression) {
         Default::Null => None,
@@ -202,6 +205,25 @@ fn unavailable(writer: &ValueWriter, placeholder: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Whether the placeholder is a value of the form's schema.
+fn holds_text(writer: &ValueWriter) -> bool {
+    match writer {
+        ValueWriter::Text
+        | ValueWriter::Bytea(_)
+        | ValueWriter::TextBytes(_)
+        | ValueWriter::Bits
+        | ValueWriter::Hstore
+        | ValueWriter::HstoreMap
+        | ValueWriter::DecimalText { .. }
+        | ValueWriter::IntervalText => true,
+        ValueWriter::Array(array) => {
+            matches!(*array.element, ValueWriter::Int { .. }) || holds_text(&array.element)
+        }
+        ValueWriter::Quirk(quirk) => holds_text(&quirk.honest()),
+        _ => false,
+    }
+}
+
 /// What Debezium can tell in the form of the type, else null: numbers, and bytes as base64 strings.
 fn unavailable_to_debezium(writer: &ValueWriter, placeholder: &[u8]) -> Vec<u8> {
     match writer {
@@ -224,6 +246,7 @@ mod tests {
     use super::super::choose;
     use super::*;
     use crate::lsn::Oid;
+    use crate::modes::Schemas;
     use crate::source::catalog::{TypeDetails, TypeKind};
 
     fn base(oid: u32) -> TypeDetails {
@@ -306,6 +329,35 @@ mod tests {
             (1560, 3, "'101'::\"bit\"", "\"BQ==\""),
         ] {
             assert_eq!(stand_ins(base(oid), typmod, true, Some(default)).0, expected, "{default}");
+        }
+    }
+
+    #[test]
+    fn with_a_schema_the_placeholder_is_a_value_of_it_or_null() {
+        let modes = Modes { schemas: Schemas::Both, ..Modes::default() };
+        for (ty, fits) in [
+            (base(25), true),
+            (base(17), true),
+            (array(25), true),
+            (array(23), true),
+            (base(1700), false),
+            (array(1700), false),
+            (array(701), false),
+            (base(604), false),
+        ] {
+            let writer = choose(&ty, -1, modes).unwrap();
+            let column = Column {
+                name: "c".into(),
+                ty,
+                typmod: -1,
+                not_null: false,
+                default: None,
+                identity: false,
+                selected: true,
+                mask: None,
+            };
+            let both = StandIns::new(&column, &writer, "gone", modes);
+            assert_eq!(both.unavailable != b"null", fits, "{writer:?}");
         }
     }
 

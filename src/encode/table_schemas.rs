@@ -1,0 +1,126 @@
+//! The schemas of one table's records. Kept as the parts that differ from table to table: both rows have the same schema, and
+//! the blocks around them are everybody's.
+
+use super::plan::ColumnPlan;
+use super::schema::fixed::ENVELOPE;
+use super::schema::{Place, push_text};
+use super::value::{default_of, schema_of, with_source_type};
+use crate::event::{Column, Table};
+use crate::modes::Modes;
+
+/// What the schemas of a table say beside what the table is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Naming<'a> {
+    /// The name of the table's topic, after which its structs are called.
+    pub topic: &'a str,
+    /// For each column whether its type in the source is among the parameters of its schema in values.
+    pub source_types: &'a [bool],
+}
+
+/// What stands in front of the payloads of a table's records, where schemas are wanted.
+#[derive(Debug)]
+pub(super) struct TableSchemas {
+    /// `{"schema":{…},"payload":`
+    key: Option<Box<[u8]>>,
+    value: Option<ValueSchema>,
+}
+
+#[derive(Debug)]
+struct ValueSchema {
+    /// The schema of a row, up to the name of its field.
+    row: Box<[u8]>,
+    /// The rest of the envelope's, from the end of its fields on.
+    end: Box<[u8]>,
+}
+
+impl TableSchemas {
+    /// Those that `modes` ask for; `plans` are those of the table's columns.
+    pub(super) fn new(table: &Table, naming: Naming<'_>, plans: &[ColumnPlan], modes: Modes) -> Self {
+        let topic = naming.topic;
+        let key = modes.schemas.key().then(|| {
+            let column = |&index: &usize| Some((table.columns.get(index)?, plans.get(index)?, false));
+            let columns = table.key.iter().filter_map(column);
+            let mut text = b"{\"schema\":".to_vec();
+            push_struct(columns, modes, &mut text);
+            text.extend_from_slice(b",\"optional\":false");
+            push_text(b",\"name\":", &format!("{topic}.Key"), &mut text);
+            text.extend_from_slice(b"},\"payload\":");
+            text.into_boxed_slice()
+        });
+        let value = modes.schemas.value().then(|| {
+            let source_types = naming.source_types.iter().copied().chain(std::iter::repeat(false));
+            let columns = table.columns.iter().zip(plans).zip(source_types);
+            let columns = columns.map(|((column, plan), source_type)| (column, plan, source_type));
+            let columns = columns.filter(|(_, plan, _)| plan.fragment.is_some());
+            let mut row = Vec::new();
+            push_struct(columns, modes, &mut row);
+            row.extend_from_slice(b",\"optional\":true");
+            push_text(b",\"name\":", &format!("{topic}.Value"), &mut row);
+            row.extend_from_slice(b",\"field\":\"");
+            let mut end = b"],\"optional\":false".to_vec();
+            push_text(b",\"name\":", &format!("{topic}.Envelope"), &mut end);
+            end.extend_from_slice(b",\"version\":2},\"payload\":");
+            ValueSchema { row: row.into_boxed_slice(), end: end.into_boxed_slice() }
+        });
+        Self { key, value }
+    }
+
+    /// Appends what stands in front of a key.
+    #[inline]
+    pub(super) fn open_key(&self, out: &mut Vec<u8>) {
+        if let Some(schema) = &self.key {
+            out.extend_from_slice(schema);
+        }
+    }
+
+    /// Appends what stands behind a key.
+    #[inline]
+    pub(super) fn close_key(&self, out: &mut Vec<u8>) {
+        if self.key.is_some() {
+            out.push(b'}');
+        }
+    }
+
+    /// Appends what stands in front of an event.
+    #[inline]
+    pub(super) fn open_value(&self, out: &mut Vec<u8>) {
+        let Some(ValueSchema { row, end }) = &self.value else { return };
+        let start: &[u8] = b"{\"schema\":{\"type\":\"struct\",\"fields\":[";
+        for part in [start, &**row, b"before\"},", &**row, b"after\"},", ENVELOPE.as_bytes(), &**end] {
+            out.extend_from_slice(part);
+        }
+    }
+
+    /// Appends what stands behind an event.
+    #[inline]
+    pub(super) fn close_value(&self, out: &mut Vec<u8>) {
+        if self.value.is_some() {
+            out.push(b'}');
+        }
+    }
+}
+
+/// Appends `{"type":"struct","fields":[…]`, which is open for what follows. With each column comes whether its type is told.
+fn push_struct<'a>(
+    columns: impl Iterator<Item = (&'a Column, &'a ColumnPlan, bool)>,
+    modes: Modes,
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(b"{\"type\":\"struct\",\"fields\":[");
+    for (index, (column, plan, source_type)) in columns.enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        let default = default_of(column, &plan.writer);
+        let place =
+            Place { optional: !column.not_null, default: default.as_deref(), field: Some(&plan.field) };
+        let schema = schema_of(&column.ty, column.typmod, &plan.writer, modes);
+        let schema = if source_type {
+            with_source_type(schema, &column.name, &column.ty, column.typmod)
+        } else {
+            schema
+        };
+        schema.push(place, out);
+    }
+    out.push(b']');
+}

@@ -1,0 +1,122 @@
+//! The type of a column as the parameters that Debezium adds to its schema where `column.propagate.source.type` asks for them.
+//! Length and scale are those that the JDBC driver works out (pgjdbc's `TypeInfoCache`: `getPrecision`, `getDisplaySize`, `getScale`).
+
+use super::choose::{
+    BIT, BOOL, BPCHAR, CHAR, DATE, FLOAT4, FLOAT8, INT2, INT4, INT8, INTERVAL, NUMERIC, OID, TIME, TIMESTAMP,
+    TIMESTAMPTZ, TIMETZ, VARBIT, VARCHAR,
+};
+use crate::encode::schema::Schema;
+use crate::source::catalog::{TypeDetails, TypeKind};
+
+/// The schema with the parameters of the column `name` of type `ty` and modifier `typmod`.
+pub(in crate::encode) fn with_source_type(
+    schema: Schema,
+    name: &str,
+    ty: &TypeDetails,
+    typmod: i32,
+) -> Schema {
+    let (base, typmod) = base_of(ty, typmod);
+    schema
+        .with("__debezium.source.column.type", ty.name.to_uppercase())
+        .with("__debezium.source.column.length", length(base.oid.0, typmod).to_string())
+        .with("__debezium.source.column.scale", scale(base.oid.0, typmod).to_string())
+        .with("__debezium.source.column.name", name.to_owned())
+}
+
+/// What an array or a domain is made of, and the modifier that counts.
+fn base_of(ty: &TypeDetails, typmod: i32) -> (&TypeDetails, i32) {
+    match &ty.kind {
+        TypeKind::Array { element, .. } => base_of(element, typmod),
+        TypeKind::Domain { base, typmod: own } => base_of(base, if typmod < 0 { *own } else { typmod }),
+        _ => (ty, typmod),
+    }
+}
+
+fn length(oid: u32, typmod: i32) -> i32 {
+    match oid {
+        BOOL | CHAR => 1,
+        INT2 => 5,
+        INT4 | OID => 10,
+        INT8 => 19,
+        FLOAT4 => 8,
+        FLOAT8 => 17,
+        // As wide as the longest there is.
+        NUMERIC if typmod < 0 => 131_089,
+        NUMERIC => (typmod - 4) >> 16 & 0xFFFF,
+        BPCHAR | VARCHAR if typmod >= 4 => typmod - 4,
+        DATE => 13,
+        TIME => 8 + fraction(typmod),
+        TIMETZ => 8 + fraction(typmod) + 6,
+        TIMESTAMP => 22 + fraction(typmod),
+        TIMESTAMPTZ => 22 + fraction(typmod) + 6,
+        INTERVAL => 49,
+        BIT | VARBIT if typmod >= 0 => typmod,
+        _ => i32::MAX,
+    }
+}
+
+/// Characters behind the seconds.
+fn fraction(typmod: i32) -> i32 {
+    match typmod {
+        0 => 0,
+        1 => 3,
+        digits if digits < 0 => 7,
+        digits => digits + 1,
+    }
+}
+
+fn scale(oid: u32, typmod: i32) -> i32 {
+    match oid {
+        FLOAT4 => 8,
+        FLOAT8 => 17,
+        NUMERIC if typmod >= 0 => (typmod - 4) & 0xFFFF,
+        TIME | TIMETZ | TIMESTAMP | TIMESTAMPTZ | INTERVAL if typmod < 0 => 6,
+        TIME | TIMETZ | TIMESTAMP | TIMESTAMPTZ => typmod,
+        INTERVAL => typmod & 0xFFFF,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode::schema::{Place, structs};
+    use crate::lsn::Oid;
+
+    fn parameters(ty: &TypeDetails, typmod: i32) -> [String; 4] {
+        let mut out = Vec::new();
+        with_source_type(Schema::of(structs::STRING), "c", ty, typmod).push(Place::default(), &mut out);
+        let schema: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        ["type", "length", "scale", "name"].map(|part| {
+            let name = format!("__debezium.source.column.{part}");
+            schema["parameters"][name].as_str().unwrap().to_owned()
+        })
+    }
+
+    fn base(oid: u32, name: &str) -> TypeDetails {
+        TypeDetails { oid: Oid(oid), schema: String::new(), name: name.into(), kind: TypeKind::Base }
+    }
+
+    #[test]
+    fn lengths_and_scales_are_those_of_the_driver() {
+        for (oid, name, typmod, [upper, length, scale]) in [
+            (23, "int4", -1, ["INT4", "10", "0"]),
+            (1043, "varchar", 24, ["VARCHAR", "20", "0"]),
+            (1700, "numeric", (10 << 16 | 3) + 4, ["NUMERIC", "10", "3"]),
+            (1184, "timestamptz", 3, ["TIMESTAMPTZ", "32", "3"]),
+            (25, "text", -1, ["TEXT", "2147483647", "0"]),
+            (1700, "numeric", -1, ["NUMERIC", "131089", "0"]),
+            (1114, "timestamp", -1, ["TIMESTAMP", "29", "6"]),
+            (1083, "time", 0, ["TIME", "8", "0"]),
+            (1186, "interval", 0x7FFF_0002, ["INTERVAL", "49", "2"]),
+            (1560, "bit", 3, ["BIT", "3", "0"]),
+            (701, "float8", -1, ["FLOAT8", "17", "17"]),
+        ] {
+            assert_eq!(parameters(&base(oid, name), typmod), [upper, length, scale, "c"], "{name}({typmod})");
+        }
+        let kind = TypeKind::Array { element: Box::new(base(23, "int4")), delimiter: b',' };
+        assert_eq!(parameters(&TypeDetails { kind, ..base(1007, "_int4") }, -1), ["_INT4", "10", "0", "c"]);
+        let kind = TypeKind::Domain { base: Box::new(base(1043, "varchar")), typmod: 9 };
+        assert_eq!(parameters(&TypeDetails { kind, ..base(20_000, "code") }, -1), ["CODE", "5", "0", "c"]);
+    }
+}
