@@ -44,6 +44,8 @@ fn messages_come_once_over_kills() {
         ));
         if round % 2 == 0 {
             pipeline.daemon.restart();
+            // One that has just begun does not yet hear a signal.
+            pipeline.daemon.wait_ready();
         } else {
             pipeline.while_stopped(|db| db.exec("select pg_logical_emit_message(false, 'stopped', 'x')"));
         }
