@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, ensure};
 
-use crate::support::{Db, Session, runtime};
+use crate::support::{DEADLINE, Db, Session, runtime, wait_until};
 
 /// The writers.
 pub(crate) struct Load {
@@ -54,15 +54,32 @@ impl Load {
         self.running.load(Ordering::SeqCst) < WRITERS
     }
 
-    /// Changes written.
+    /// Changes written, as the server counts them: a writer that was held up finds rows gone that another has deleted meanwhile.
     ///
     /// # Errors
     /// A writer has failed, or could not keep the rate, so that nothing was shown.
-    pub(crate) fn finish(self) -> Result<u64> {
+    pub(crate) fn finish(self, db: &Db) -> Result<u64> {
+        // Their sessions end with them, and tell what they have counted.
         for writer in self.writers {
             writer.join().map_err(|_| anyhow!("a writer panicked"))??;
         }
-        Ok(self.transactions.load(Ordering::SeqCst) * CHANGES)
+        let planned = self.transactions.load(Ordering::SeqCst) * CHANGES;
+        let counted = || -> Option<u64> {
+            let rows = db.query(&format!(
+                "select n_tup_ins + n_tup_upd + n_tup_del - {ROWS} from pg_stat_user_tables where relname = 'item'"
+            ));
+            rows.first()?.first()?.as_deref()?.parse().ok()
+        };
+        wait_until(DEADLINE, "end of the writers' sessions", || {
+            db.query(
+                "select 1 from pg_stat_activity where query like 'call work%' and pid <> pg_backend_pid()",
+            )
+            .is_empty()
+        });
+        let counted = counted().ok_or_else(|| anyhow!("the server has no count of the table's changes"))?;
+        ensure!(counted <= planned, "{counted} changes of {planned}");
+        println!("{planned} changes planned, {} of them found nothing to change", planned - counted);
+        Ok(counted)
     }
 }
 

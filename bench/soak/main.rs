@@ -82,7 +82,7 @@ fn main() -> Result<()> {
         println!("{sample}");
         samples.push(sample);
     }
-    let written = load.finish()?;
+    let written = load.finish(&db)?;
     let deadline = Instant::now() + DRAIN;
     while events(&daemon) < written {
         ensure!(Instant::now() < deadline, "{} of {written} changes after {DRAIN:?}", events(&daemon));
