@@ -32,15 +32,12 @@ impl Backlog {
         db.exec(&format!("create publication {PUBLICATION} for tables in schema public"));
         let prefix = unique("backlog");
         db.exec(&format!("select pg_create_logical_replication_slot('{prefix}', 'pgoutput')"));
-        for round in 0..arguments.rounds() {
-            for index in 0..contenders {
-                let copy = slot_name(&prefix, round, index);
-                db.exec(&format!("select pg_copy_logical_replication_slot('{prefix}', '{copy}')"));
-            }
-        }
         let warm_up_slots: Vec<String> =
             (0..arguments.warm_ups(kind)).map(|number| format!("{prefix}_warm_up_{number}")).collect();
-        for copy in &warm_up_slots {
+        let turns =
+            (0..arguments.rounds()).flat_map(|round| (0..contenders).map(move |index| (round, index)));
+        let copies = turns.map(|(round, index)| slot_name(&prefix, round, index));
+        for copy in copies.chain(warm_up_slots.iter().cloned()) {
             db.exec(&format!("select pg_copy_logical_replication_slot('{prefix}', '{copy}')"));
         }
         kind.write(ground, &db, size)?;

@@ -3,7 +3,7 @@
 use crate::drain::{Measured, mebibytes};
 use crate::report::Report;
 use crate::rows::{thousands, whole};
-use crate::summary;
+use crate::summary::{self, Drains};
 
 /// A line for every figure in which another contender is better than Headwater, exactly once over the same kind of socket.
 pub(crate) fn losses(report: &Report) -> Vec<String> {
@@ -11,27 +11,11 @@ pub(crate) fn losses(report: &Report) -> Vec<String> {
     for workload in summary::workloads(&report.drains) {
         let lines = summary::of_workload(&report.drains, workload);
         for socket in ["", summary::UNIX] {
-            let Some(ours) = lines.iter().find(|line| line.contender == format!("{OURS}{socket}")) else {
-                continue;
-            };
+            let of_ours = format!("{OURS}{socket}");
+            let Some(ours) = lines.iter().find(|line| line.contender == of_ours) else { continue };
+            let what = format!("{workload}{socket}");
             for other in lines.iter().filter(|line| is_rival(line.contender, socket)) {
-                let name = other.contender;
-                let (our_rate, rate) = (ours.rate().median, other.rate().median);
-                if rate > our_rate {
-                    let share = our_rate / rate;
-                    let (our_rate, rate) = (whole(our_rate), whole(rate));
-                    all.push(format!(
-                        "{workload}{socket}, rate: {our_rate} changes/s, {name} {rate} ({share:.2} of it)"
-                    ));
-                }
-                for Figure { name: what, of, unit } in FIGURES {
-                    let (our, their) = (ours.over(of).median, other.over(of).median);
-                    if their < our {
-                        all.push(format!(
-                            "{workload}{socket}, {what}: {our:.2} {unit}, {name} {their:.2} {unit}"
-                        ));
-                    }
-                }
+                all.extend(lost(&what, ours, other));
             }
         }
     }
@@ -46,6 +30,25 @@ pub(crate) fn losses(report: &Report) -> Vec<String> {
                     all.push(format!("L1 at {rate}/s, {what}: {our:.1} ms, {name} {their:.1} ms"));
                 }
             }
+        }
+    }
+    all
+}
+
+/// The figures of `workload` in which `other` is better than `ours`.
+fn lost(workload: &str, ours: &Drains<'_>, other: &Drains<'_>) -> Vec<String> {
+    let mut all = Vec::new();
+    let name = other.contender;
+    let (our_rate, rate) = (ours.rate().median, other.rate().median);
+    if rate > our_rate {
+        let share = our_rate / rate;
+        let (our_rate, rate) = (whole(our_rate), whole(rate));
+        all.push(format!("{workload}, rate: {our_rate} changes/s, {name} {rate} ({share:.2} of it)"));
+    }
+    for Figure { name: what, of, unit } in FIGURES {
+        let (our, their) = (ours.over(of).median, other.over(of).median);
+        if their < our {
+            all.push(format!("{workload}, {what}: {our:.2} {unit}, {name} {their:.2} {unit}"));
         }
     }
     all

@@ -64,19 +64,17 @@ impl Load {
             writer.join().map_err(|_| anyhow!("a writer panicked"))??;
         }
         let planned = self.transactions.load(Ordering::SeqCst) * CHANGES;
-        let counted = || -> Option<u64> {
-            let rows = db.query(&format!(
-                "select n_tup_ins + n_tup_upd + n_tup_del - {ROWS} from pg_stat_user_tables where relname = 'item'"
-            ));
-            rows.first()?.first()?.as_deref()?.parse().ok()
-        };
         wait_until(DEADLINE, "end of the writers' sessions", || {
             db.query(
                 "select 1 from pg_stat_activity where query like 'call work%' and pid <> pg_backend_pid()",
             )
             .is_empty()
         });
-        let counted = counted().ok_or_else(|| anyhow!("the server has no count of the table's changes"))?;
+        let counts = db.query(&format!(
+            "select n_tup_ins + n_tup_upd + n_tup_del - {ROWS} from pg_stat_user_tables where relname = 'item'"
+        ));
+        let counted = counts.first().and_then(|row| row.first()?.as_deref()?.parse::<u64>().ok());
+        let counted = counted.ok_or_else(|| anyhow!("the server has no count of the table's changes"))?;
         ensure!(counted <= planned, "{counted} changes of {planned}");
         println!("{planned} changes planned, {} of them found nothing to change", planned - counted);
         Ok(counted)
