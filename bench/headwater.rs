@@ -68,6 +68,7 @@ impl Headwater {
             .set("source.slot", job.slot)
             .set("source.publication", PUBLICATION)
             .set("source.tables", vec!["public.*"])
+            .set("snapshot.mode", "never")
             .set("kafka.delivery", self.delivery)
             .brokers(ground.kafka.brokers());
         builder = if self.transaction_topic {

@@ -191,6 +191,7 @@ fn several(kafka: &Kafka, pipelines: Vec<toml::Table>) -> Builder {
     Builder::new("")
         .unset("name")
         .brokers(kafka.brokers())
+        .set("snapshot.mode", "never")
         .set("checkpoint.interval", "100ms")
         .set("events.transaction_metadata", "block")
         .set("pipeline", pipelines)

@@ -51,6 +51,7 @@ const PURE: &[&str] = &[
     "run/pace.rs",
     "run/reconcile.rs",
     "run/translate.rs",
+    "run/snapshot/rows.rs",
     "source/frame.rs",
     "spool/blocks.rs",
     "spool/entry.rs",

@@ -21,4 +21,6 @@ mod servers;
 #[cfg(test)]
 mod sink;
 #[cfg(test)]
+mod snapshot;
+#[cfg(test)]
 mod support;

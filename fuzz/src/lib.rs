@@ -60,6 +60,16 @@ pub fn kind(tag: u8, data: &[u8]) {
     }
 }
 
+/// A row of COPY: a byte for the number of columns, and a line.
+pub fn copy_row(data: &[u8]) {
+    let Some((&columns, line)) = data.split_first() else { return };
+    let mut row = decode::CopyRow::default();
+    match row.read(line, columns.into()) {
+        Ok(()) => assert_eq!(row.tuple().iter().count(), usize::from(columns)),
+        Err(error) => assert!(error.offset <= line.len()),
+    }
+}
+
 fn mode_of(byte: u8) -> Mode {
     Mode { in_stream: byte & 1 != 0, parallel_abort: byte & 2 != 0 }
 }

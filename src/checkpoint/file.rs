@@ -37,6 +37,7 @@ mod tests {
             end_lsn: Lsn(9),
             last_commit_end_lsn: None,
             partial: None,
+            snapshot: None,
         };
         let state = State::new("shop", &position.to_json(0), None).unwrap();
         StateFile::new(&config.checkpoint.file).write(&state).unwrap();

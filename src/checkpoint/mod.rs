@@ -6,4 +6,4 @@ mod position;
 pub mod store;
 
 pub use ledger::Ledger;
-pub use position::{Partial, Position};
+pub use position::{Partial, Position, SnapshotProgress};

@@ -22,6 +22,20 @@ pub struct Position {
     pub last_commit_end_lsn: Option<Lsn>,
     /// A transaction published in part.
     pub partial: Option<Partial>,
+    /// A snapshot that nothing follows: it is under way, or nothing was to follow. Not a position to go on at.
+    pub snapshot: Option<SnapshotProgress>,
+}
+
+/// How far a snapshot has come. An interrupted one starts over, so all but the first two are for people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotProgress {
+    /// All tables were read (`snapshot.mode = "only"`).
+    pub completed: bool,
+    /// The slot was made for this snapshot, so that nothing else needs it.
+    pub owns_slot: bool,
+    pub tables: u64,
+    pub tables_read: u64,
+    pub rows: u64,
 }
 
 /// How much of a transaction is durable.
@@ -43,17 +57,21 @@ struct Stored {
     ordinal: u64,
     partial_commit_lsn: Option<String>,
     last_commit_lsn: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    snapshot: Option<SnapshotProgress>,
     ts_ms: i64,
 }
 
 const VERSION: u32 = 1;
+/// With `snapshot`: a program that does not know it must not go on at such a position.
+const VERSION_OF_SNAPSHOT: u32 = 2;
 
 impl Position {
     /// The stored form; `ts_ms` is the time of writing, for people.
     #[must_use]
     pub fn to_json(&self, ts_ms: i64) -> Vec<u8> {
         let stored = Stored {
-            version: VERSION,
+            version: if self.snapshot.is_some() { VERSION_OF_SNAPSHOT } else { VERSION },
             system_id: self.system_id.to_string(),
             timeline: self.timeline,
             slot: self.slot.to_string(),
@@ -61,6 +79,7 @@ impl Position {
             ordinal: self.partial.map_or(0, |partial| partial.ordinal),
             partial_commit_lsn: self.partial.map(|partial| partial.commit_lsn.to_string()),
             last_commit_lsn: self.last_commit_end_lsn.map(|lsn| lsn.to_string()),
+            snapshot: self.snapshot,
             ts_ms,
         };
         // A struct of numbers and text always has a JSON form.
@@ -74,8 +93,9 @@ impl Position {
     pub fn from_json(json: &[u8]) -> Result<Self> {
         let bad = |why: String| Error::new(Kind::Checkpoint, why).context("read checkpoint");
         let stored: Stored = serde_json::from_slice(json).map_err(|error| bad(error.to_string()))?;
-        if stored.version != VERSION {
-            return Err(bad(format!("version {} is not known, only {VERSION}", stored.version)));
+        if !(VERSION..=VERSION_OF_SNAPSHOT).contains(&stored.version) {
+            let known = format!("only {VERSION} and {VERSION_OF_SNAPSHOT}");
+            return Err(bad(format!("version {} is not known, {known}", stored.version)));
         }
         let lsn = |text: &str| text.parse::<Lsn>().map_err(|error| bad(error.to_string()));
         Ok(Self {
@@ -88,6 +108,7 @@ impl Position {
                 Some(text) => Some(Partial { commit_lsn: lsn(&text)?, ordinal: stored.ordinal }),
                 None => None,
             },
+            snapshot: stored.snapshot,
         })
     }
 }
@@ -105,7 +126,29 @@ mod tests {
             end_lsn: Lsn(0x1_0000_0000),
             last_commit_end_lsn: None,
             partial: Some(Partial { commit_lsn: Lsn(7), ordinal: 3 }),
+            snapshot: None,
         };
         assert_eq!(Position::from_json(&position.to_json(5)).unwrap(), position);
+        let progress = SnapshotProgress { owns_slot: true, tables: 3, tables_read: 1, ..Default::default() };
+        let position = Position { snapshot: Some(progress), ..position };
+        assert_eq!(Position::from_json(&position.to_json(5)).unwrap(), position);
+    }
+
+    #[test]
+    fn programs_that_know_no_snapshots_refuse_one() {
+        let stored = |snapshot| {
+            let position = Position {
+                system_id: 1,
+                timeline: 1,
+                slot: "s".into(),
+                end_lsn: Lsn(1),
+                last_commit_end_lsn: None,
+                partial: None,
+                snapshot,
+            };
+            String::from_utf8(position.to_json(5)).unwrap()
+        };
+        assert!(stored(None).starts_with("{\"version\":1,") && !stored(None).contains("snapshot"));
+        assert!(stored(Some(SnapshotProgress::default())).starts_with("{\"version\":2,"));
     }
 }

@@ -173,8 +173,16 @@ pub(super) const KEYS: &[Key] = &[
     entry("source.wal_sender_timeout", Form::Duration(seconds(1), DAY), "\"60s\"",
         "The server ends the session when it hears nothing for so long; set for our own session. Servers before 12 keep their own setting."),
 
-    entry("snapshot.mode", Form::Choice(&["never"], &["initial", "only", "when_needed"]), "\"never\"",
-        "never: only changes are captured, from the creation of the slot on. This version takes no other mode."),
+    entry("snapshot.mode", Form::Choice(&["initial", "never", "only", "when_needed"], &[]), "\"initial\"",
+        "initial: when there is no checkpoint, the captured tables are read first (op r), and then changes are captured from that very moment on. never: changes alone, from the creation of the slot on. only: the tables are read, and the process ends with 0. when_needed: as initial, and also instead of an error when changes since the checkpoint are lost (docs/operations.md)."),
+    entry("snapshot.tables", Form::List, "[\"*.*\"]",
+        "Which of the captured tables are read by a snapshot: schema.table patterns as in source.tables. Changes of the others are captured all the same."),
+    entry("snapshot.threads", Form::Integer(1, 16), "1",
+        "Connections that read tables at the same time, beside the two that each pipeline has. Rows of one table keep their order; each connection takes up to limits.max_message of memory for a large row."),
+    entry("snapshot.select_statement_overrides", Form::Map, "{}",
+        "Statements that are read in the place of whole tables: \"public.orders\" = \"SELECT * FROM public.orders WHERE NOT deleted\". They must give all captured columns of the table."),
+    entry("snapshot.lock_timeout", Form::Duration(MS, DAY), "\"10s\"",
+        "Longest wait for the lock of a table, ACCESS SHARE as of any SELECT, which is held until the end of the snapshot. When it cannot be had, the snapshot starts over after a pause."),
 
     entry("events.format", Form::Choice(&["json"], &["avro", "protobuf", "json_schema"]), "\"json\"", "Serialisation of keys and values. This version takes json alone."),
     entry("events.envelope", Form::Choice(&["debezium"], &["flat", "cloudevents"]), "\"debezium\"", "Shape of the value. This version takes debezium alone."),

@@ -142,12 +142,39 @@ pub enum OnGap {
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     pub mode: SnapshotMode,
+    /// `schema.table` patterns: which of the captured tables are read; default `*.*`.
+    pub tables: Vec<String>,
+    /// Connections that read tables at the same time; default 1.
+    pub threads: usize,
+    /// From `schema.table` to the SELECT that is read in its place.
+    pub select_statement_overrides: BTreeMap<String, String>,
+    /// Longest wait for the lock of a table; default 10 s.
+    pub lock_timeout: Duration,
 }
 
-/// Only changes are captured in this version.
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self {
+            mode: SnapshotMode::Initial,
+            tables: vec!["*.*".to_owned()],
+            threads: 1,
+            select_statement_overrides: BTreeMap::new(),
+            lock_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// `snapshot.mode`: when the tables are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SnapshotMode {
+    /// When there is no checkpoint.
+    Initial,
+    /// Never: changes alone, from the creation of the slot on.
     Never,
+    /// Once, and nothing is streamed.
+    Only,
+    /// As [`SnapshotMode::Initial`], and in the place of an error when changes since the checkpoint are lost.
+    WhenNeeded,
 }
 
 /// The shape of the events.

@@ -1,4 +1,4 @@
-//! Bytes of the `pgoutput` plugin into messages, and nothing else: no socket, no clock. A [`Message`] borrows from the
+//! Bytes of the `pgoutput` plugin into messages, and of COPY into rows, and nothing else: no socket, no clock. A [`Message`] borrows from the
 //! buffer it was read from; only what outlives the buffer (relations) is copied, and that is rare. No input can make
 //! it panic: there is no indexing here, and every length is compared with what is left before it is used.
 
@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod captured;
 mod columns;
+mod copy;
 mod message;
 mod parse;
 mod reader;
@@ -17,6 +18,7 @@ mod tuple;
 mod written;
 
 pub use columns::ColumnIter;
+pub use copy::CopyRow;
 pub use message::{
     ColumnRef, Columns, Message, Oids, OldTuple, RelationBody, ReplicaIdentity, Tuple, TupleIter, TypeBody,
     Value,

@@ -15,7 +15,8 @@ use super::table_schemas::Naming;
 use super::writer::push_int;
 use crate::decode::Tuple;
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, KeyOf, Op, OtherKey, Row, Table, TableSlot, TransactionContext};
+use crate::event::{Event, KeyOf, Op, OtherKey, Row, SnapshotRecord, Table, TableSlot, TransactionContext};
+use crate::lsn::Oid;
 use crate::modes::Modes;
 
 /// What all events of a pipeline have in common.
@@ -107,6 +108,18 @@ impl JsonEncoder {
     pub fn begin_transaction(&mut self, context: &TransactionContext) {
         self.source.begin(&self.settings, context);
         self.headers.begin(self.settings.system_id, context.commit_lsn, Some(context.xid));
+        self.set_current(context);
+    }
+
+    /// Renders what rows of the table `oid` share that have the same place in a snapshot. `context` is that of the snapshot:
+    /// `commit_lsn` is where it stands in the log, and each row's ordinal is its number in its table.
+    pub fn begin_snapshot(&mut self, context: &TransactionContext, oid: Oid, record: SnapshotRecord) {
+        self.source.begin_snapshot(&self.settings, context, record);
+        self.headers.begin_snapshot(self.settings.system_id, context.commit_lsn, context.xid, oid);
+        self.set_current(context);
+    }
+
+    fn set_current(&mut self, context: &TransactionContext) {
         match &mut self.current {
             Some(current) => current.clone_from(context),
             None => self.current = Some(context.clone()),
@@ -155,6 +168,7 @@ impl JsonEncoder {
             Op::Update => b",\"op\":\"u\"",
             Op::Delete => b",\"op\":\"d\"",
             Op::Truncate => b",\"op\":\"t\"",
+            Op::Read => b",\"op\":\"r\"",
         });
         push_clock(now_ns, buffer);
         plan.schemas.close_value(buffer);

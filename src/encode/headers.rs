@@ -4,7 +4,7 @@
 
 use super::records::push_header;
 use super::writer::push_int;
-use crate::lsn::{Lsn, Xid};
+use crate::lsn::{Lsn, Oid, Xid};
 
 /// The headers of one transaction, cut where a record's own numbers go.
 #[derive(Debug, Default)]
@@ -32,6 +32,15 @@ impl Headers {
             push_header(&mut self.txid, b"headwater.txid", itoa::Buffer::new().format(xid.0).as_bytes());
         }
         push_name(&mut self.txid, b"headwater.lsn");
+    }
+
+    /// Renders the parts for rows of one table in a snapshot at `lsn`: `<system_id>:<lsn>:r<oid>.` stands before the number of
+    /// the row, which no record of a transaction has.
+    pub(super) fn begin_snapshot(&mut self, system_id: u64, lsn: Lsn, xid: Xid, oid: Oid) {
+        self.begin(system_id, lsn, Some(xid));
+        self.id_prefix.push(b'r');
+        push_int(&mut self.id_prefix, oid.0);
+        self.id_prefix.push(b'.');
     }
 
     /// Appends the three headers of a record; `lsn` is decimal.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::envelope::EncodeSettings;
 use super::writer::{push_int, push_string};
-use crate::event::TransactionContext;
+use crate::event::{SnapshotRecord, TransactionContext};
 use crate::lsn::{Lsn, UnixMicros, Xid};
 
 /// The blocks of one transaction, cut where an event's own numbers go.
@@ -38,6 +38,8 @@ struct Facts<'a> {
     xid: Option<Xid>,
     previous: Option<Lsn>,
     origin: Option<&'a (Arc<str>, Lsn)>,
+    /// Of rows that a snapshot read.
+    snapshot: Option<SnapshotRecord>,
 }
 
 impl SourceBlocks {
@@ -50,13 +52,33 @@ impl SourceBlocks {
                 xid: Some(context.xid),
                 previous: context.previous_end_lsn,
                 origin: context.origin.as_ref(),
+                snapshot: None,
+            },
+        );
+    }
+
+    /// Renders the blocks of rows with that place in a snapshot.
+    pub(super) fn begin_snapshot(
+        &mut self,
+        settings: &EncodeSettings,
+        context: &TransactionContext,
+        record: SnapshotRecord,
+    ) {
+        self.render(
+            settings,
+            Facts {
+                time: context.commit_time,
+                xid: Some(context.xid),
+                previous: None,
+                origin: None,
+                snapshot: Some(record),
             },
         );
     }
 
     /// Renders the blocks of a message outside of any transaction, which is its own predecessor.
     pub(super) fn begin_lone(&mut self, settings: &EncodeSettings, time: UnixMicros, lsn: Lsn) {
-        self.render(settings, Facts { time, xid: None, previous: Some(lsn), origin: None });
+        self.render(settings, Facts { time, xid: None, previous: Some(lsn), origin: None, snapshot: None });
     }
 
     fn render(&mut self, settings: &EncodeSettings, facts: Facts<'_>) {
@@ -71,8 +93,12 @@ impl SourceBlocks {
         // Debezium leaves the field to its default, which a converter that does not put defaults in writes as null.
         let modes = settings.modes;
         let left_out = modes.quirky() && !modes.null_as_default;
-        let snapshot = if left_out { "null" } else { "\"false\"" };
-        for part in [",\"snapshot\":", snapshot, ",\"db\":"] {
+        let (quote, snapshot) = match facts.snapshot {
+            Some(record) => ("\"", record.name()),
+            None if left_out => ("", "null"),
+            None => ("\"", "false"),
+        };
+        for part in [",\"snapshot\":", quote, snapshot, quote, ",\"db\":"] {
             self.head.extend_from_slice(part.as_bytes());
         }
         let _ = push_string(&mut self.head, settings.database.as_bytes());
@@ -92,7 +118,7 @@ impl SourceBlocks {
         push_int(&mut self.times, i128::from(micros) * 1000);
         self.times.push(b',');
         self.render_ids(facts);
-        self.block = settings.transaction_block && facts.xid.is_some();
+        self.block = settings.transaction_block && facts.xid.is_some() && facts.snapshot.is_none();
         self.transaction.clear();
         if let (true, Some(xid)) = (self.block, facts.xid) {
             self.transaction.extend_from_slice(b",\"transaction\":{\"id\":\"");

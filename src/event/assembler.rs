@@ -296,7 +296,7 @@ impl Assembler {
             _ if table.key.is_empty() => KeyOf::None,
             Op::Truncate => KeyOf::None,
             Op::Delete => KeyOf::Before,
-            Op::Create | Op::Update => KeyOf::After,
+            Op::Create | Op::Update | Op::Read => KeyOf::After,
         };
         Event {
             table,

@@ -9,7 +9,8 @@ mod select;
 
 pub use assembler::{Assembler, Change, Events, MessagePlace, Resume};
 pub use model::{
-    Column, Event, EventId, KeyOf, Op, OtherKey, Row, Table, TableSlot, TopicId, TransactionContext,
+    Column, Event, EventId, KeyOf, Op, OtherKey, Row, SnapshotRecord, Table, TableSlot, TopicId,
+    TransactionContext,
 };
 pub use resolve::resolve;
 pub use route::Router;

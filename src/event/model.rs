@@ -54,6 +54,32 @@ pub enum Op {
     Update,
     Delete,
     Truncate,
+    /// A row as a snapshot found it.
+    Read,
+}
+
+/// `source.snapshot` of a row that a snapshot read: its place among the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotRecord {
+    First,
+    FirstInDataCollection,
+    True,
+    LastInDataCollection,
+    Last,
+}
+
+impl SnapshotRecord {
+    /// As Debezium spells it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::FirstInDataCollection => "first_in_data_collection",
+            Self::True => "true",
+            Self::LastInDataCollection => "last_in_data_collection",
+            Self::Last => "last",
+        }
+    }
 }
 
 /// A row of `before` or `after`.
@@ -117,7 +143,8 @@ pub struct TransactionContext {
     pub origin: Option<(Arc<str>, Lsn)>,
 }
 
-/// The stable id of a record: `<system_id>:<commit_lsn>:<ordinal>`, the LSN in decimal as in `source.lsn`.
+/// The stable id of a record: `<system_id>:<commit_lsn>:<ordinal>`, the LSN in decimal as in `source.lsn`. That of a row of a
+/// snapshot is `<system_id>:<lsn>:r<table OID>.<row>`: no commit has such an ordinal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventId {
     pub system_id: u64,

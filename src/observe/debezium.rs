@@ -15,23 +15,37 @@ use crate::lsn::UnixMicros;
 #[derive(Debug)]
 pub(super) struct DebeziumNames {
     gauges: Vec<IntGauge>,
+    /// In the order of [`SNAPSHOT_ATTRIBUTES`].
+    snapshot: Vec<IntGauge>,
 }
 
 impl DebeziumNames {
     pub(super) fn new(families: &Families, name: &str) -> Result<Self> {
-        let gauge = |(attribute, help): &(&str, &str)| {
+        let gauge = |context: &str, (attribute, help): &(&str, &str)| {
             let opts = Opts::new(format!("debezium_metrics_{attribute}"), *help)
                 .const_label("plugin", "postgres")
                 .const_label("name", name)
-                .const_label("context", "streaming");
+                .const_label("context", context);
             families.gauge_with(opts)
         };
-        Ok(Self { gauges: ATTRIBUTES.iter().map(gauge).collect::<Result<_>>()? })
+        Ok(Self {
+            gauges: ATTRIBUTES
+                .iter()
+                .map(|attribute| gauge("streaming", attribute))
+                .collect::<Result<_>>()?,
+            snapshot: SNAPSHOT_ATTRIBUTES
+                .iter()
+                .map(|attribute| gauge("snapshot", attribute))
+                .collect::<Result<_>>()?,
+        })
     }
 
     pub(super) fn refresh(&self, metrics: &Metrics, now: UnixMicros) {
         let values = values(metrics, now);
         for (gauge, value) in self.gauges.iter().zip(values) {
+            gauge.set(value);
+        }
+        for (gauge, value) in self.snapshot.iter().zip(metrics.snapshot().attributes()) {
             gauge.set(value);
         }
     }
@@ -82,6 +96,17 @@ const ATTRIBUTES: [(&str, &str); 14] = [
     ("MaxQueueSizeInBytes", "headwater_queue_capacity_bytes."),
     ("NumberOfEventsFiltered", "headwater_events_skipped_total for the reasons operation and table."),
     ("NumberOfErroneousEvents", "headwater_errors_total of decode, encode and record_too_large."),
+];
+
+/// Those of the context `snapshot`: attribute and help.
+const SNAPSHOT_ATTRIBUTES: [(&str, &str); 7] = [
+    ("TotalTableCount", "headwater_snapshot_tables."),
+    ("RemainingTableCount", "headwater_snapshot_tables_remaining."),
+    ("SnapshotRunning", "headwater_snapshot_running."),
+    ("SnapshotCompleted", "1 when the last snapshot was completed."),
+    ("SnapshotAborted", "1 when the last snapshot failed or was stopped."),
+    ("SnapshotDurationInSeconds", "headwater_snapshot_seconds, whole."),
+    ("RowsScanned", "headwater_snapshot_rows_total."),
 ];
 
 /// Failures that one event caused.

@@ -10,6 +10,8 @@ pub enum State {
     Connecting,
     /// Another session holds the slot: a standby waiting for its turn.
     WaitingForSlot,
+    /// Reading the tables, before the stream.
+    Snapshotting,
     /// START_REPLICATION succeeded and the sink is ready.
     Streaming,
     /// Told to stop; publishing what was read.
@@ -22,10 +24,11 @@ pub enum State {
 
 impl State {
     /// Every state, in the order of a life.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Starting,
         Self::Connecting,
         Self::WaitingForSlot,
+        Self::Snapshotting,
         Self::Streaming,
         Self::Draining,
         Self::Stopped,
@@ -39,6 +42,7 @@ impl State {
             Self::Starting => "starting",
             Self::Connecting => "connecting",
             Self::WaitingForSlot => "waiting_for_slot",
+            Self::Snapshotting => "snapshotting",
             Self::Streaming => "streaming",
             Self::Draining => "draining",
             Self::Stopped => "stopped",

@@ -233,7 +233,7 @@ pub(super) mod tests {
                 status_interval: pause,
                 wal_sender_timeout: pause,
             },
-            snapshot: config::Snapshot { mode: config::SnapshotMode::Never },
+            snapshot: config::Snapshot { mode: config::SnapshotMode::Never, ..config::Snapshot::default() },
             events: config::Events {
                 transaction_metadata: config::TransactionMetadata::Full,
                 tombstones: true,
@@ -338,7 +338,8 @@ pub(super) mod tests {
       "create": 1,
       "update": 0,
       "delete": 0,
-      "truncate": 0
+      "truncate": 0,
+      "read": 0
     }
   ]
 }"#;

@@ -73,6 +73,9 @@ pub struct TableTotals {
     pub update: u64,
     pub delete: u64,
     pub truncate: u64,
+    /// Rows that a snapshot read.
+    #[serde(default)]
+    pub read: u64,
 }
 
 /// The three families with a table in their labels.
@@ -162,7 +165,8 @@ impl TableFamilies {
                     "create" => entry.create = count,
                     "update" => entry.update = count,
                     "delete" => entry.delete = count,
-                    _ => entry.truncate = count,
+                    "truncate" => entry.truncate = count,
+                    _ => entry.read = count,
                 }
             }
         }
@@ -198,12 +202,18 @@ const fn index(op: Op) -> usize {
         Op::Update => 1,
         Op::Delete => 2,
         Op::Truncate => 3,
+        Op::Read => 4,
     }
 }
 
 /// By [`index`].
-pub(super) const OPERATIONS: [(Op, &str); 4] =
-    [(Op::Create, "create"), (Op::Update, "update"), (Op::Delete, "delete"), (Op::Truncate, "truncate")];
+pub(super) const OPERATIONS: [(Op, &str); 5] = [
+    (Op::Create, "create"),
+    (Op::Update, "update"),
+    (Op::Delete, "delete"),
+    (Op::Truncate, "truncate"),
+    (Op::Read, "read"),
+];
 
 /// Schema and table under which the tables beyond the bound are counted; no PostgreSQL schema has an empty name.
 const OTHER: (&str, &str) = ("", "(other)");

@@ -2,12 +2,14 @@
 
 use std::io::Write;
 
-use crate::config::{Config, Sink, TablePatterns, TransactionMetadata};
+use crate::config::{Config, Sink, SnapshotMode, TablePatterns, TransactionMetadata};
 use crate::error::{Error, Kind, Result};
 use crate::event::Router;
+use crate::lsn::Oid;
 use crate::obstacle::Obstacle;
 use crate::source::Sql;
 use crate::source::catalog::{self, CapturedTable};
+use crate::source::snapshot::check_privileges;
 use crate::spool;
 
 /// Asks both sides of each pipeline and writes what stands in the way; the exit code is 69 when anything does. With `several`
@@ -44,8 +46,30 @@ async fn obstacles(config: &Config) -> Result<Vec<Obstacle>> {
         let panicked = |error| Error::new(Kind::Internal, "the check of Kafka panicked").with_source(error);
         obstacles.extend(found.await.map_err(panicked)?);
     }
+    obstacles.extend(snapshot(config).await);
     obstacles.extend(spool(config));
     Ok(obstacles)
+}
+
+/// What the first start could not read. Other starts do not need it.
+async fn snapshot(config: &Config) -> Option<Obstacle> {
+    if config.snapshot.mode == SnapshotMode::Never {
+        return None;
+    }
+    // What does not answer is an obstacle already.
+    let sql = Sql::connect(&config.name, &config.source).await.ok()?;
+    let patterns = TablePatterns::new(&config.snapshot.tables, &[]).ok()?;
+    let tables = captured(config).await.ok()?.into_iter();
+    let read = tables.filter(|table| patterns.matches(&table.schema, &table.name));
+    let oids: Vec<Oid> = read.map(|table| table.oid).collect();
+    let error = check_privileges(&sql, &oids).await.err()?;
+    Some(Obstacle {
+        what: error.to_string(),
+        why: "without a checkpoint the tables are read before changes are captured (snapshot.mode)"
+            .to_owned(),
+        repair: error.hint().to_owned(),
+        fatal: false,
+    })
 }
 
 /// A spool that cannot be used does not stop the pipeline, but somebody wanted it.

@@ -14,6 +14,7 @@ mod heartbeat_query;
 mod lookup;
 pub mod pace;
 mod pipelines;
+mod prepare;
 mod publish;
 pub mod reconcile;
 #[doc(hidden)]
@@ -21,6 +22,7 @@ pub mod rehearsal;
 pub mod repeats;
 mod session;
 mod shutdown;
+mod snapshot;
 mod start;
 mod steps;
 mod streamed;

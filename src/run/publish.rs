@@ -239,6 +239,17 @@ impl Publisher {
         Ok(())
     }
 
+    /// Has `position` written down next. Call it when everything is settled: it must be true by then.
+    pub(crate) fn store(&mut self, position: Position) {
+        debug_assert!(self.is_settled(), "a position is stored before what lies before it is durable");
+        self.unstored = Some(position);
+    }
+
+    /// Whether there is more to read than anybody waits for, so that batches may stay open longer.
+    pub(crate) fn set_behind(&mut self, behind: bool) {
+        self.group.set_behind(behind);
+    }
+
     /// When [`Publisher::seal`] may have something to do by time alone.
     pub(crate) fn wait(&self, now: Instant) -> Option<Duration> {
         self.group.wait(now)
@@ -613,6 +624,7 @@ mod tests {
             end_lsn: Lsn(1),
             last_commit_end_lsn: None,
             partial: None,
+            snapshot: None,
         }
     }
 

@@ -4,14 +4,14 @@
 //! gone, or cannot be read any more, somebody else acted and changes are missing: that is said, never passed over.
 
 use crate::checkpoint::Position;
-use crate::config::OnGap;
+use crate::config::{OnGap, SnapshotMode};
 use crate::error::{Error, Kind, Result};
 use crate::event::Resume;
 use crate::lsn::Lsn;
 use crate::source::slot::SlotState;
 
 /// What is known before the start.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     pub slot_name: &'a str,
     pub database: &'a str,
@@ -22,6 +22,7 @@ pub struct Facts<'a> {
     pub checkpoint: Option<&'a Position>,
     pub slot: Option<&'a SlotState>,
     pub on_gap: OnGap,
+    pub snapshot: SnapshotMode,
 }
 
 /// What to do.
@@ -31,6 +32,30 @@ pub enum Plan {
     Start { lsn: Lsn, resume: Resume, gap: Option<String> },
     /// Create the slot, after dropping it when `drop` says so, and start where it becomes consistent.
     Create { drop: bool, gap: Option<String> },
+    /// Read the tables first.
+    Snapshot(SnapshotPlan),
+    /// There is nothing to do, for this reason.
+    Nothing(&'static str),
+}
+
+/// How the tables are to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotPlan {
+    pub slot: SnapshotSlot,
+    /// Why it is not the first start.
+    pub reason: Option<String>,
+}
+
+/// The slot that the stream goes on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotSlot {
+    /// It is created with the snapshot, after another one was dropped when `drop` says so: the stream begins where the snapshot
+    /// ends.
+    Create { drop: bool },
+    /// Somebody made it before, and it stays: the stream begins at `lsn`, so what changed until the snapshot comes again.
+    Existing { lsn: Lsn },
+    /// Nothing is streamed.
+    None,
 }
 
 /// Decides.
@@ -40,6 +65,75 @@ pub enum Plan {
 /// [`Kind::SystemChanged`], [`Kind::SlotMissing`], [`Kind::SlotInvalidated`], [`Kind::Gap`], which become the `gap` of the
 /// plan under `on_gap = "continue"`.
 pub fn reconcile(facts: &Facts<'_>) -> Result<Plan> {
+    let progress = facts.checkpoint.and_then(|position| position.snapshot);
+    if facts.snapshot == SnapshotMode::Only {
+        return Ok(match (facts.checkpoint, progress) {
+            (Some(_), None) => {
+                Plan::Nothing("snapshot.mode is \"only\", and a checkpoint says that changes are captured")
+            }
+            (Some(_), Some(progress)) if progress.completed => Plan::Nothing(
+                "the tables were read before, which is all that snapshot.mode = \"only\" asks for",
+            ),
+            _ => snapshot(SnapshotSlot::None, progress.map(|_| INTERRUPTED.to_owned())),
+        });
+    }
+    let original = facts.checkpoint;
+    // What a snapshot has stored is no position to go on at.
+    let facts = &Facts { checkpoint: facts.checkpoint.filter(|_| progress.is_none()), ..*facts };
+    match facts.snapshot {
+        SnapshotMode::Initial | SnapshotMode::WhenNeeded if facts.checkpoint.is_none() => {
+            let same_slot = original.is_some_and(|position| &*position.slot == facts.slot_name);
+            let unfinished = progress.filter(|progress| !progress.completed);
+            let owns_slot = unfinished.is_some_and(|progress| progress.owns_slot);
+            first(facts, unfinished.is_some(), owns_slot && same_slot)
+        }
+        SnapshotMode::WhenNeeded => match go_on(&Facts { on_gap: OnGap::Stop, ..*facts }) {
+            Err(error) if is_gap(error.kind()) => {
+                Ok(snapshot(SnapshotSlot::Create { drop: facts.slot.is_some() }, Some(error.to_string())))
+            }
+            plan => plan,
+        },
+        _ => go_on(facts),
+    }
+}
+
+/// The tables are read, as there is no position to go on at.
+fn first(facts: &Facts<'_>, interrupted: bool, owns_slot: bool) -> Result<Plan> {
+    let reason = interrupted.then(|| INTERRUPTED.to_owned());
+    let Some(slot) = facts.slot else {
+        return Ok(snapshot(SnapshotSlot::Create { drop: false }, reason));
+    };
+    match slot.usable(facts.slot_name, facts.database) {
+        Err(error) if error.kind() == Kind::SlotInvalidated => {
+            if owns_slot || facts.snapshot == SnapshotMode::WhenNeeded {
+                let reason = reason.unwrap_or_else(|| error.to_string());
+                return Ok(snapshot(SnapshotSlot::Create { drop: true }, Some(reason)));
+            }
+            return go_on(facts);
+        }
+        usable => usable?,
+    }
+    if owns_slot {
+        return Ok(snapshot(SnapshotSlot::Create { drop: true }, reason));
+    }
+    let lsn = slot.confirmed_flush_lsn.unwrap_or(Lsn::INVALID);
+    Ok(snapshot(SnapshotSlot::Existing { lsn }, reason))
+}
+
+fn snapshot(slot: SnapshotSlot, reason: Option<String>) -> Plan {
+    Plan::Snapshot(SnapshotPlan { slot, reason })
+}
+
+/// What `on_gap` decides about.
+fn is_gap(kind: Kind) -> bool {
+    matches!(kind, Kind::SystemChanged | Kind::SlotMissing | Kind::SlotInvalidated | Kind::Gap)
+}
+
+const INTERRUPTED: &str =
+    "the last snapshot was interrupted and starts over; rows that it has published come again";
+
+/// The checkpoint against the slot, and no snapshot.
+fn go_on(facts: &Facts<'_>) -> Result<Plan> {
     let mut gap = None;
     let mut checkpoint = facts.checkpoint;
     if let Some(error) = checkpoint.and_then(|position| changed_system(facts, position)) {
@@ -129,7 +223,7 @@ fn ahead(facts: &Facts<'_>, confirmed: Lsn, position: &Position) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::Partial;
+    use crate::checkpoint::{Partial, SnapshotProgress};
 
     fn slot(confirmed: u64) -> SlotState {
         SlotState {
@@ -158,6 +252,7 @@ mod tests {
             end_lsn: Lsn(end),
             last_commit_end_lsn: Some(Lsn(end - 1)),
             partial: Some(Partial { commit_lsn: Lsn(end + 5), ordinal: 9 }),
+            snapshot: None,
         }
     }
 
@@ -171,6 +266,7 @@ mod tests {
             checkpoint,
             slot,
             on_gap: OnGap::Stop,
+            snapshot: SnapshotMode::Never,
         }
     }
 
@@ -279,5 +375,91 @@ mod tests {
         for part in ["4711", "10.0.0.9", "headwater/other"] {
             assert!(error.to_string().contains(part), "{error}");
         }
+    }
+
+    /// A position that a snapshot stored.
+    fn unfinished(owns_slot: bool) -> Position {
+        let progress = SnapshotProgress { owns_slot, ..SnapshotProgress::default() };
+        Position { snapshot: Some(progress), ..position(60) }
+    }
+
+    fn plan(mode: SnapshotMode, checkpoint: Option<&Position>, slot: Option<&SlotState>) -> Plan {
+        reconcile(&Facts { snapshot: mode, ..facts(checkpoint, slot) }).unwrap()
+    }
+
+    /// The slot of the plan, and whether there is a reason to be told.
+    fn planned(
+        mode: SnapshotMode,
+        checkpoint: Option<&Position>,
+        slot: Option<&SlotState>,
+    ) -> (SnapshotSlot, bool) {
+        match plan(mode, checkpoint, slot) {
+            Plan::Snapshot(SnapshotPlan { slot, reason }) => (slot, reason.is_some()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_tables_are_read_when_there_is_no_checkpoint() {
+        use SnapshotMode::{Initial, Never, WhenNeeded};
+        let existing = slot(50);
+        for mode in [Initial, WhenNeeded] {
+            assert_eq!(planned(mode, None, None), (SnapshotSlot::Create { drop: false }, false));
+            let kept = (SnapshotSlot::Existing { lsn: Lsn(50) }, false);
+            assert_eq!(planned(mode, None, Some(&existing)), kept);
+            let position = position(60);
+            assert!(matches!(plan(mode, Some(&position), Some(&existing)), Plan::Start { lsn: Lsn(60), .. }));
+        }
+        assert!(matches!(plan(Never, None, None), Plan::Create { drop: false, gap: None }));
+    }
+
+    #[test]
+    fn an_interrupted_snapshot_starts_over_with_a_slot_of_its_own() {
+        use SnapshotMode::{Initial, Never};
+        let (existing, own, others) = (slot(50), unfinished(true), unfinished(false));
+        assert_eq!(planned(Initial, Some(&own), None), (SnapshotSlot::Create { drop: false }, true));
+        assert_eq!(
+            planned(Initial, Some(&own), Some(&existing)),
+            (SnapshotSlot::Create { drop: true }, true)
+        );
+        let kept = (SnapshotSlot::Existing { lsn: Lsn(50) }, true);
+        assert_eq!(planned(Initial, Some(&others), Some(&existing)), kept);
+        let renamed = Position { slot: "another".into(), ..unfinished(true) };
+        assert_eq!(planned(Initial, Some(&renamed), Some(&existing)), kept);
+        let lost = SlotState { invalidation_reason: Some("wal_removed".into()), ..slot(50) };
+        assert_eq!(planned(Initial, Some(&own), Some(&lost)), (SnapshotSlot::Create { drop: true }, true));
+        // Who wants none any more goes on where the slot is.
+        assert!(matches!(plan(Never, Some(&own), Some(&existing)), Plan::Start { lsn: Lsn(50), .. }));
+    }
+
+    #[test]
+    fn only_reads_once_and_takes_no_slot() {
+        use SnapshotMode::{Initial, Only};
+        let (existing, streamed) = (slot(50), position(60));
+        assert_eq!(planned(Only, None, None), (SnapshotSlot::None, false));
+        assert_eq!(planned(Only, Some(&unfinished(false)), Some(&existing)), (SnapshotSlot::None, true));
+        assert!(matches!(plan(Only, Some(&streamed), Some(&existing)), Plan::Nothing(_)));
+        let progress = SnapshotProgress { completed: true, ..SnapshotProgress::default() };
+        let done = Position { snapshot: Some(progress), ..position(60) };
+        assert!(matches!(plan(Only, Some(&done), None), Plan::Nothing(_)));
+        assert_eq!(planned(Initial, Some(&done), None), (SnapshotSlot::Create { drop: false }, false));
+    }
+
+    #[test]
+    fn what_is_lost_is_read_again_when_needed() {
+        use SnapshotMode::{Initial, WhenNeeded};
+        let (position, ahead) = (position(60), slot(61));
+        let lost = SlotState { invalidation_reason: Some("wal_removed".into()), ..slot(50) };
+        let again = |drop| (SnapshotSlot::Create { drop }, true);
+        assert_eq!(planned(WhenNeeded, Some(&position), None), again(false));
+        assert_eq!(planned(WhenNeeded, Some(&position), Some(&ahead)), again(true));
+        assert_eq!(planned(WhenNeeded, Some(&position), Some(&lost)), again(true));
+        assert_eq!(planned(WhenNeeded, None, Some(&lost)), again(true));
+        let initial = Facts { snapshot: Initial, ..facts(Some(&position), Some(&ahead)) };
+        assert_eq!(kind(&initial), Kind::Gap);
+        // Others' slots are left alone all the same.
+        let foreign = SlotState { plugin: Some("wal2json".into()), ..slot(5) };
+        let foreign = Facts { snapshot: WhenNeeded, ..facts(Some(&position), Some(&foreign)) };
+        assert_eq!(kind(&foreign), Kind::SlotMismatch);
     }
 }

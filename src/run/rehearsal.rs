@@ -77,6 +77,7 @@ impl Rehearsal {
             end_lsn: Lsn(0),
             last_commit_end_lsn: None,
             partial: None,
+            snapshot: None,
         };
         let settings = publish::Settings {
             name: config.name.clone(),

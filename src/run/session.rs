@@ -33,6 +33,8 @@ pub(crate) enum Ended {
     Drained,
     /// Told to stop; the time for draining ran out. The next start goes on at the last checkpoint.
     DrainTimedOut,
+    /// All that was asked for is done: the tables were read, and nothing is to be streamed.
+    Finished,
     /// Transactions in progress could not be kept: the next session has them sent whole. What was encoded is durable, unless
     /// that took longer than draining may.
     FellBack,
@@ -407,6 +409,7 @@ impl Session {
                 .assembler()
                 .partial()
                 .map(|(commit_lsn, ordinal)| Partial { commit_lsn, ordinal }),
+            snapshot: None,
         }
     }
 

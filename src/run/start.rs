@@ -11,11 +11,11 @@ use tokio::runtime::Handle;
 use crate::checkpoint::{self, Partial, Position};
 use crate::config::{Config, Sink as SinkConfig, TransactionMetadata};
 use crate::encode::{EncodeSettings, JsonEncoder};
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::event::{Op, Resume, Router, Selection, TopicId};
 use crate::lsn::Lsn;
 use crate::observe::status::Server;
-use crate::run::brokers::{Brokers, Opened};
+use crate::run::brokers::{self, Brokers};
 use crate::run::budget::Budget;
 use crate::run::control::Control;
 use crate::run::feedback::{Feedback, Times};
@@ -24,7 +24,8 @@ use crate::run::heartbeat::Heartbeat;
 use crate::run::lookup::Lookup;
 use crate::run::publish::{self, Publisher};
 use crate::run::reconcile::{Facts, Plan, reconcile};
-use crate::run::session::Parts;
+use crate::run::session::{Ended, Parts};
+use crate::run::snapshot::{self, Job, Taken};
 use crate::run::steps::Steps;
 use crate::run::streamed::{Broken, Streamed};
 use crate::run::supervise::Shared;
@@ -43,7 +44,7 @@ use crate::source::{
 use crate::spool::{self, Spool};
 
 /// Opens both sides. Blocks the data thread; a stop during it loses nothing, since nothing was read yet.
-pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) -> Result<Parts> {
+pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) -> Result<Opened> {
     let config = &*shared.config;
     let mut steps = Steps::begin();
     let sql = Arc::new(runtime.block_on(Sql::connect(&config.name, &config.source))?);
@@ -57,7 +58,7 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
     let state = runtime.block_on(slot::inspect(&sql, &config.source.slot))?;
     not_busy(config, state.as_ref())?;
     steps.done("publication");
-    let routes = Routes::new(config, &captured);
+    let mut routes = Routes::new(config, &captured);
     destination.take_over(&routes.router);
     let oids = captured.iter().map(|table| table.oid).collect();
     let lookup = Lookup::prefetch(Arc::clone(&sql), runtime.clone(), oids);
@@ -67,10 +68,6 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
     let (sink, checkpoint) = destination.opened(config, control, &routes.router, &mut steps)?;
     let capacity = sink.capacity();
     shared.metrics.pipeline().queue_capacity(capacity.bytes, capacity.records);
-    if let (None, Some(slot)) = (&checkpoint, &state) {
-        let at = slot.confirmed_flush_lsn.unwrap_or(Lsn::INVALID);
-        tracing::info!(slot = config.source.slot, %at, "no checkpoint yet: starting where the slot is");
-    }
     let plan = reconcile(&Facts {
         slot_name: &config.source.slot,
         database: &config.source.database,
@@ -80,8 +77,24 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
         checkpoint: checkpoint.as_ref(),
         slot: state.as_ref(),
         on_gap: config.source.on_gap,
+        snapshot: config.snapshot.mode,
     })?;
-    let (lsn, resume) = carry_out(plan, shared, &sql, &mut connection, runtime)?;
+    let ready = Ready {
+        shared,
+        control,
+        runtime,
+        sql: &sql,
+        captured: &captured,
+        router: &mut routes.router,
+        budget: &budget,
+        identity: &identity,
+        checkpoint: checkpoint.as_ref(),
+        slot: state.as_ref(),
+    };
+    let (connection, publisher, lsn, resume) = match ready.first(plan, connection, sink)? {
+        First::Stream { connection, publisher, lsn, resume } => (connection, *publisher, lsn, resume),
+        First::Ended(ended) => return Ok(Opened::Ended(ended)),
+    };
     let position = start_position(config, &identity, lsn, &resume);
     let version = connection.version();
     let spool = open_spool(shared, &budget, version);
@@ -105,33 +118,19 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
         timeline: identity.timeline,
         version: version.to_string(),
     });
-    let settings = publish::Settings {
-        name: config.name.clone(),
-        buffer_bytes: budget.records,
-        checkpoint_interval: config.checkpoint.interval,
-    };
     let times = Times {
         interval: config.source.status_interval,
         // As the server does with us.
         silence: config.source.wal_sender_timeout / 2,
     };
-    let longest = LONGEST_BATCH.min(transaction_timeout(config) / 4);
-    let group = Group::new(config.kafka.commit_interval, config.kafka.commit_max_bytes, longest);
     let heartbeat = routes.heartbeat.map(|(topic, interval)| Heartbeat::new(topic, interval, Instant::now()));
-    Ok(Parts {
+    Ok(Opened::Streaming(Box::new(Parts {
         stream,
         streamed: Streamed::new(spool, version),
         fallback: Arc::clone(&shared.fallback),
         translator: Translator::new(translation(shared, routes, identity.system_id)?, resume),
         describe: Box::new(lookup),
-        // Also when a gap was accepted: the next start must not meet the same gap again.
-        publisher: Publisher::new(
-            settings,
-            sink,
-            group,
-            position.clone(),
-            checkpoint != Some(position.clone()),
-        ),
+        publisher,
         feedback: Feedback::new(times, lsn),
         telemetry: Telemetry::new(&shared.metrics, &position),
         heartbeat,
@@ -139,7 +138,96 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
         position,
         drain_timeout: config.limits.drain_timeout,
         sql,
-    })
+    })))
+}
+
+/// What is known when both sides are open.
+struct Ready<'a> {
+    shared: &'a Shared,
+    control: &'a Control,
+    runtime: &'a Handle,
+    sql: &'a Arc<Sql>,
+    captured: &'a [CapturedTable],
+    router: &'a mut Router,
+    budget: &'a Budget,
+    identity: &'a Identity,
+    checkpoint: Option<&'a Position>,
+    slot: Option<&'a SlotState>,
+}
+
+/// What became of the plan.
+enum First {
+    Stream {
+        connection: Connection,
+        publisher: Box<Publisher>,
+        lsn: Lsn,
+        resume: Resume,
+    },
+    /// There is nothing to stream.
+    Ended(Ended),
+}
+
+impl Ready<'_> {
+    /// Does what the plan says comes before the stream.
+    fn first(self, plan: Plan, mut connection: Connection, sink: Box<dyn Sink>) -> Result<First> {
+        let Self { shared, control, runtime, sql, captured, router, budget, identity, checkpoint, slot } =
+            self;
+        let config = &*shared.config;
+        let plan = match plan {
+            Plan::Nothing(reason) => {
+                tracing::info!(reason, "nothing to do");
+                return Ok(First::Ended(Ended::Finished));
+            }
+            Plan::Snapshot(plan) => {
+                let position = start_position(config, identity, Lsn::INVALID, &Resume::default());
+                let publisher = publisher(config, budget, sink, position.clone(), false);
+                let encoder = encode_settings(config, identity.system_id);
+                let job = Job { shared, control, runtime, sql, captured, router, encoder, position };
+                let (publisher, lsn) = match snapshot::take(job, &plan, connection, publisher)? {
+                    Taken::Through { publisher, lsn } => (publisher, lsn),
+                    Taken::Ended(ended) => return Ok(First::Ended(ended)),
+                };
+                let connection = Connection::open(&config.name, &config.source, config.limits.max_message)?;
+                let resume = Resume { end_lsn: lsn, ..Resume::default() };
+                return Ok(First::Stream { connection, publisher, lsn, resume });
+            }
+            plan => plan,
+        };
+        let known = checkpoint.filter(|position| position.snapshot.is_none());
+        if let (None, Some(slot)) = (known, slot) {
+            let at = slot.confirmed_flush_lsn.unwrap_or(Lsn::INVALID);
+            tracing::info!(slot = config.source.slot, %at, "no checkpoint yet: starting where the slot is");
+        }
+        let (lsn, resume) = carry_out(plan, shared, sql, &mut connection, runtime)?;
+        let position = start_position(config, identity, lsn, &resume);
+        // Also when a gap was accepted: the next start must not meet the same gap again.
+        let store_first = checkpoint != Some(&position);
+        let publisher = Box::new(publisher(config, budget, sink, position, store_first));
+        Ok(First::Stream { connection, publisher, lsn, resume })
+    }
+}
+
+/// A session that is ready, or why there is none.
+pub(crate) enum Opened {
+    Streaming(Box<Parts>),
+    Ended(Ended),
+}
+
+fn publisher(
+    config: &Config,
+    budget: &Budget,
+    sink: Box<dyn Sink>,
+    position: Position,
+    store_first: bool,
+) -> Publisher {
+    let settings = publish::Settings {
+        name: config.name.clone(),
+        buffer_bytes: budget.records,
+        checkpoint_interval: config.checkpoint.interval,
+    };
+    let longest = LONGEST_BATCH.min(transaction_timeout(config) / 4);
+    let group = Group::new(config.kafka.commit_interval, config.kafka.commit_max_bytes, longest);
+    Publisher::new(settings, sink, group, position, store_first)
 }
 
 /// Whoever holds the slot is at work: it must not be fenced by a producer that cannot have the slot anyway.
@@ -195,6 +283,7 @@ fn start_position(config: &Config, identity: &Identity, lsn: Lsn, resume: &Resum
         end_lsn: lsn,
         last_commit_end_lsn: resume.last_commit_end_lsn,
         partial: resume.partial.map(|(commit_lsn, ordinal)| Partial { commit_lsn, ordinal }),
+        snapshot: None,
     }
 }
 
@@ -246,8 +335,7 @@ fn start_stream(
 fn translation(shared: &Shared, routes: Routes, system_id: u64) -> Result<translate::Parts> {
     let config = &*shared.config;
     Ok(translate::Parts {
-        selection: Selection::new(&config.source)?
-            .with_source_types(&config.events.column_propagate_source_type)?,
+        selection: selection(config)?,
         router: routes.router,
         encoder: JsonEncoder::new(encode_settings(config, system_id)),
         settings: translate::Settings {
@@ -305,7 +393,7 @@ impl Destination {
     ) -> Result<(Box<dyn Sink>, Option<Position>)> {
         match self {
             Self::Kafka(brokers) => {
-                let Opened { sink, checkpoint, steps: others } = brokers.opened()?;
+                let brokers::Opened { sink, checkpoint, steps: others } = brokers.opened()?;
                 steps.join(&others);
                 Ok((Box::new(sink), checkpoint))
             }
@@ -353,7 +441,15 @@ fn carry_out(
             let lsn = connection.create_slot(&wanted, SLOT_PATIENCE)?.consistent_point;
             Ok((lsn, Resume { end_lsn: lsn, ..Resume::default() }))
         }
+        Plan::Snapshot(_) | Plan::Nothing(_) => {
+            Err(Error::new(Kind::Internal, "a plan that is carried out elsewhere"))
+        }
     }
+}
+
+/// What is captured, and how.
+pub(super) fn selection(config: &Config) -> Result<Selection> {
+    Selection::new(&config.source)?.with_source_types(&config.events.column_propagate_source_type)
 }
 
 fn encode_settings(config: &Config, system_id: u64) -> EncodeSettings {
@@ -387,6 +483,6 @@ fn op(operation: crate::config::Operation) -> Option<Op> {
 }
 
 /// Creating a slot waits for every transaction in progress; a reporting query of an hour is no reason to give up.
-const SLOT_PATIENCE: Duration = Duration::from_secs(4 * 3600);
+pub(super) const SLOT_PATIENCE: Duration = Duration::from_secs(4 * 3600);
 /// A batch is cut long before the broker's `transaction.timeout.ms` (60 s unless it is set) would end it.
 const LONGEST_BATCH: Duration = Duration::from_secs(15);

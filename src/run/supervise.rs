@@ -20,7 +20,7 @@ use crate::run::heartbeat_query::run_heartbeat_query;
 use crate::run::repeats::Repeats;
 use crate::run::session::{Ended, Session, wall_clock};
 use crate::run::shutdown::Shutdown;
-use crate::run::start;
+use crate::run::start::{self, Opened};
 use crate::run::watch::watch_slot;
 use crate::source;
 
@@ -111,12 +111,16 @@ async fn attempt(shared: &Shared, shutdown: &Shutdown) -> Result<Ended> {
         outcome = &mut outcome => outcome,
         () = shutdown.requested() => {
             control.stop();
-            if shared.metrics.pipeline().state() != State::Streaming {
+            match shared.metrics.pipeline().state() {
+                State::Streaming => {
+                    shared.metrics.pipeline().set_state(State::Draining);
+                    tracing::info!("draining");
+                }
+                // It drops its slot.
+                State::Snapshotting => {}
                 // Nothing is under way that a drain could save.
-                return Ok(Ended::Drained);
+                _ => return Ok(Ended::Drained),
             }
-            shared.metrics.pipeline().set_state(State::Draining);
-            tracing::info!("draining");
             outcome.await
         }
     };
@@ -128,7 +132,10 @@ fn session(shared: &Shared, control: &Arc<Control>, handle: &Handle) -> Result<E
     let alive = handle.spawn(beat(shared.clone()));
     let opened = start::open(shared, control, handle);
     alive.abort();
-    let opened = opened?;
+    let opened = match opened? {
+        Opened::Streaming(opened) => opened,
+        Opened::Ended(ended) => return Ok(ended),
+    };
     if control.is_stopping() {
         return Ok(Ended::Drained);
     }
@@ -141,7 +148,7 @@ fn session(shared: &Shared, control: &Arc<Control>, handle: &Handle) -> Result<E
     let watcher = watch_slot(Arc::clone(&opened.sql), name, shared.metrics.clone());
     let watcher = handle.spawn(watcher.in_current_span());
     let query = handle.spawn(run_heartbeat_query(shared.clone()).in_current_span());
-    let ended = Session::new(opened).run();
+    let ended = Session::new(*opened).run();
     watcher.abort();
     query.abort();
     shared.metrics.spool().opened(0);
@@ -167,7 +174,7 @@ async fn beat(shared: Shared) {
 fn finish(shared: &Shared, ended: Ended) -> u8 {
     shared.metrics.pipeline().set_state(State::Stopped);
     match ended {
-        Ended::Drained | Ended::FellBack => {
+        Ended::Drained | Ended::Finished | Ended::FellBack => {
             tracing::info!("stopped");
             0
         }

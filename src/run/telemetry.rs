@@ -105,6 +105,19 @@ impl Telemetry {
         self.events_seen |= messages > 0;
     }
 
+    /// Once per turn of a snapshot, in which no position moves.
+    pub(crate) fn snapshot_turn(&mut self, publisher: &Publisher, now: Now) {
+        let in_flight = publisher.in_flight();
+        let progress = &mut self.progress;
+        progress.received = progress.received.max(progress.flushed);
+        progress.source = progress.source.max(progress.received);
+        progress.has_work = !publisher.is_settled();
+        progress.queue_bytes = in_flight.bytes;
+        progress.queue_records = in_flight.records;
+        progress.buffered_bytes = publisher.buffered_bytes() as u64;
+        self.metrics.pipeline().progress(progress, now.micros());
+    }
+
     /// Once per turn.
     pub(crate) fn turn(
         &mut self,

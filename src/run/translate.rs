@@ -2,7 +2,7 @@
 
 use crate::decode::{self, Message, Mode, OldTuple, Relation, RelationBody, RelationCache};
 use crate::encode::{
-    self, CollectionCount, JsonEncoder, MESSAGE_COLLECTION, MessageEvent, MessageScope, Naming, Records,
+    self, CollectionCount, JsonEncoder, MESSAGE_COLLECTION, MessageEvent, MessageScope, Records,
     TransactionRecord,
 };
 use crate::error::{Error, Kind, Result};
@@ -10,6 +10,7 @@ use crate::event::{Assembler, Change, Event, Op, Resume, Router, Selection, Tabl
 use crate::lsn::{Lsn, Oid, UnixMicros};
 use crate::observe::{Metrics, TableCounters};
 use crate::run::describe::Describe;
+use crate::run::prepare;
 use crate::run::streamed::{Order, StreamCommit};
 
 /// Decoder, assembler and encoder with what they know of the relations of this session.
@@ -274,46 +275,7 @@ impl Translator {
             let details = describe.table(relation.oid, &types)?;
             let find = |oid| describe.type_details(oid);
             let mut table = crate::event::resolve(relation, (slot, topic), details.as_ref(), find, &selected);
-            for column in table.set_key(&self.selection.key_columns(&relation.schema, &relation.name)) {
-                tracing::warn!(
-                    schema = relation.schema,
-                    table = relation.name,
-                    column,
-                    "source.key_columns names a column that the table does not have"
-                );
-            }
-            self.selection.mask(&mut table);
-            for column in table.columns.iter().filter(|column| column.selected && column.ty.schema.is_empty())
-            {
-                tracing::warn!(
-                    schema = table.schema,
-                    table = table.name,
-                    column = column.name,
-                    r#type = column.ty.name,
-                    "the type of the column is gone from the catalog: its values are written as text"
-                );
-            }
-            let names = table.columns.iter().map(|column| column.name.as_str());
-            let source_types = self.selection.source_types(&table.schema, &table.name, names);
-            let naming = Naming { topic: self.router.name(topic), source_types: &source_types };
-            for dropped in self.encoder.set_table(&table, naming) {
-                tracing::warn!(
-                    schema = table.schema,
-                    table = table.name,
-                    column = dropped.column,
-                    r#type = dropped.type_name,
-                    "the column is left out: Debezium has no form for its type"
-                );
-            }
-            for shown in self.encoder.unmaskable(slot) {
-                tracing::warn!(
-                    schema = table.schema,
-                    table = table.name,
-                    column = shown.column,
-                    r#type = shown.type_name,
-                    "source.mask_columns names the column, but its values are no texts: they are not hidden"
-                );
-            }
+            prepare::table(&mut table, &self.selection, &mut self.encoder, self.router.name(topic));
             let counters = self.metrics.table(&table.schema, &table.name);
             Some(Captured { table, counters })
         } else {

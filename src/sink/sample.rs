@@ -36,7 +36,7 @@ pub(crate) fn config(brokers: &str) -> Config {
     Config {
         name: "shop".into(),
         source: source(),
-        snapshot: Snapshot { mode: SnapshotMode::Never },
+        snapshot: Snapshot { mode: SnapshotMode::Never, ..Snapshot::default() },
         events: Events {
             transaction_metadata: TransactionMetadata::Full,
             tombstones: true,

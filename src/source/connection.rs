@@ -39,6 +39,16 @@ pub struct Connection {
     process_id: i32,
 }
 
+/// Who connects to what, and what for.
+#[derive(Clone, Copy)]
+struct Purpose<'a> {
+    /// Of the pipeline.
+    name: &'a str,
+    source: &'a Source,
+    /// Replication commands, as the stream needs them; else SQL alone, which takes none of `max_wal_senders`.
+    replication: bool,
+}
+
 /// The rows of an answer, values as text.
 pub type Rows = Vec<Vec<Option<String>>>;
 
@@ -50,8 +60,16 @@ impl Connection {
     /// By what failed: [`Kind::SourceUnreachable`], [`Kind::SourceTls`], [`Kind::SourceAuth`],
     /// [`Kind::SourcePrivilege`] without the REPLICATION attribute, [`Kind::SourceProtocol`] for a pooler.
     pub fn open(name: &str, source: &Source, max_message: u64) -> Result<Self> {
-        Self::negotiate(name, source, max_message)
+        Self::negotiate(Purpose { name, source, replication: true }, max_message)
             .map_err(|error| error.context("open replication connection"))
+    }
+
+    /// Connects for ordinary SQL by the simple query protocol, which is what COPY wants.
+    ///
+    /// # Errors
+    /// As [`Connection::open`].
+    pub(super) fn open_plain(name: &str, source: &Source, max_message: u64) -> Result<Self> {
+        Self::negotiate(Purpose { name, source, replication: false }, max_message)
     }
 
     /// The server's version.
@@ -98,27 +116,29 @@ impl Connection {
     }
 
     /// `prefer` tries without TLS what fails with it.
-    fn negotiate(name: &str, source: &Source, max_message: u64) -> Result<Self> {
+    fn negotiate(purpose: Purpose<'_>, max_message: u64) -> Result<Self> {
+        let source = purpose.source;
         let deadline = Deadline::after(source.connect_timeout);
         let tls = Tls::new(source)?;
-        let mut connection = match Self::attempt(name, source, tls.as_ref(), deadline) {
+        let mut connection = match Self::attempt(purpose, tls.as_ref(), deadline) {
             Err(error) if tls::may_do_without(source, tls.as_ref(), &error) => {
                 tracing::debug!(%error, "connecting again without TLS (source.sslmode = \"prefer\")");
-                let attempt = Self::attempt(name, source, None, deadline);
+                let attempt = Self::attempt(purpose, None, deadline);
                 attempt.map_err(|without| tls::both_ways(without, error))?
             }
             attempt => attempt?,
         };
         connection.inbox.set_max_message(max_message);
         connection.read_version(deadline)?;
-        if connection.version.at_least(12) {
+        if purpose.replication && connection.version.at_least(12) {
             let timeout = source.wal_sender_timeout.as_millis();
             connection.query_until(&format!("SET wal_sender_timeout = {timeout}"), deadline)?;
         }
         Ok(connection)
     }
 
-    fn attempt(name: &str, source: &Source, tls: Option<&Tls>, deadline: Deadline) -> Result<Self> {
+    fn attempt(purpose: Purpose<'_>, tls: Option<&Tls>, deadline: Deadline) -> Result<Self> {
+        let source = purpose.source;
         let mut wire =
             Wire::new(dial(source, deadline)?).map_err(|error| dial::unreachable(source, error))?;
         if let Some(tls) = tls {
@@ -131,7 +151,7 @@ impl Connection {
             patience: source.connect_timeout,
             process_id: 0,
         };
-        connection.log_in(name, source, deadline).map_err(|error| match error.kind() {
+        connection.log_in(purpose, deadline).map_err(|error| match error.kind() {
             // With TLS 1.3 a server refuses our certificate only now, with an alert.
             Kind::SourceUnreachable if error.to_string().contains("received fatal alert") => {
                 Error::new(Kind::SourceTls, "the server ended the TLS session").with_source(error)
@@ -141,15 +161,18 @@ impl Connection {
         Ok(connection)
     }
 
-    fn log_in(&mut self, name: &str, source: &Source, deadline: Deadline) -> Result<()> {
+    fn log_in(&mut self, purpose: Purpose<'_>, deadline: Deadline) -> Result<()> {
+        let Purpose { name, source, replication } = purpose;
         let mut out = BytesMut::new();
         let application_name = application_name(name);
         let mut parameters = vec![
             ("user", source.user.as_str()),
             ("database", source.database.as_str()),
-            ("replication", "database"),
             ("application_name", application_name.as_str()),
         ];
+        if replication {
+            parameters.push(("replication", "database"));
+        }
         parameters.extend(PINNED);
         frontend::startup_message(parameters, &mut out).map_err(|error| {
             Error::new(Kind::Config, "source.user or source.database holds a null byte").with_source(error)

@@ -32,11 +32,19 @@ pub enum Frame<'a> {
 /// [`Kind::SourceProtocol`] when the bytes are no message of a backend, [`Kind::MessageTooLarge`] when it announces
 /// more than `max` bytes.
 pub fn parse(bytes: &[u8], max: u64) -> Result<Option<(Frame<'_>, usize)>> {
-    let Some(size) = size(bytes, max)? else { return Ok(None) };
-    let Some((message, _)) = bytes.split_at_checked(size) else { return Ok(None) };
-    let Some((&[tag, ..], body)) = message.split_first_chunk::<HEADER>() else { return Ok(None) };
+    let Some((tag, body, size)) = message(bytes, max)? else { return Ok(None) };
     let frame = if tag == COPY_DATA { copy_data(body)? } else { Frame::Other { tag, body } };
     Ok(Some((frame, size)))
+}
+
+/// Reads the first message of `bytes` without a look into it: its tag, its body, and how many bytes it takes.
+///
+/// # Errors
+/// As [`size`].
+pub fn message(bytes: &[u8], max: u64) -> Result<Option<(u8, &[u8], usize)>> {
+    let Some(size) = size(bytes, max)? else { return Ok(None) };
+    let Some((message, _)) = bytes.split_at_checked(size) else { return Ok(None) };
+    Ok(message.split_first_chunk::<HEADER>().map(|(&[tag, ..], body)| (tag, body, size)))
 }
 
 /// How many bytes the first message takes, header and all; none while its header is not complete.
@@ -49,7 +57,9 @@ pub fn size(bytes: &[u8], max: u64) -> Result<Option<usize>> {
         return Err(protocol(format!("a message begins with byte 0x{tag:02x}, which no backend sends")));
     }
     let length = u32::from_be_bytes([a, b, c, d]);
-    if length < 4 || i32::try_from(length).is_err() {
+    // A web server answers with this letter too.
+    let too_long = tag == COPY_OUT_RESPONSE && length > LONGEST_COPY_OUT_RESPONSE;
+    if length < 4 || i32::try_from(length).is_err() || too_long {
         return Err(protocol(format!("a message of type {:?} announces {length} bytes", char::from(tag))));
     }
     if u64::from(length) > max {
@@ -101,7 +111,10 @@ fn protocol(detail: String) -> Error {
 const HEADER: usize = 5;
 const COPY_DATA: u8 = b'd';
 /// The first bytes of what a server can send to a client that only logs in, asks simple queries and streams.
-const TAGS: &[u8] = b"dENScCZWTDRKAvI";
+const TAGS: &[u8] = b"dENScCZWTDRKAvIH";
+const COPY_OUT_RESPONSE: u8 = b'H';
+/// Two bytes for each of the 1,664 columns that a result may have.
+const LONGEST_COPY_OUT_RESPONSE: u32 = 4096;
 
 #[cfg(test)]
 mod tests {

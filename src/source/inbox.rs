@@ -88,13 +88,33 @@ impl Inbox {
         read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
     ) -> Result<io::Result<Fill>> {
         let needed = frame::size(self.unread(), self.max_message)?.unwrap_or(0);
+        Ok(self.fill_for(needed, read))
+    }
+
+    /// As [`Self::fill`], and makes room for the beginning of the next message even when the first one is complete.
+    ///
+    /// # Errors
+    /// As [`Self::fill`].
+    pub(super) fn fill_past(
+        &mut self,
+        read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+    ) -> Result<io::Result<Fill>> {
+        let message = frame::size(self.unread(), self.max_message)?.unwrap_or(0);
+        Ok(self.fill_for(message.max(self.unread.len()).saturating_add(BEYOND), read))
+    }
+
+    fn fill_for(
+        &mut self,
+        needed: usize,
+        read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<Fill> {
         self.make_room(needed);
         let room = self.bytes.get_mut(self.unread.end..).unwrap_or_default();
         let offered = room.len();
         if offered == 0 {
-            return Ok(Ok(Fill::Bytes { read: 0, room: 0 }));
+            return Ok(Fill::Bytes { read: 0, room: 0 });
         }
-        Ok(match read(room) {
+        match read(room) {
             Ok(0) => Ok(Fill::Closed),
             Ok(read) => {
                 self.unread.end += read.min(offered);
@@ -102,7 +122,7 @@ impl Inbox {
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Fill::WouldBlock),
             Err(error) => Err(error),
-        })
+        }
     }
 
     /// Leaves room for the whole of the message that has begun.
@@ -132,6 +152,8 @@ impl Inbox {
 
 /// Large enough that a read while behind takes what the kernel has, small enough for a budget of 32 MiB.
 const BASE: usize = 256 * 1024;
+/// Room behind a message, for what tells whether another one of its kind follows.
+const BEYOND: usize = 4096;
 /// Small fills before a large buffer is given back.
 const PATIENCE: u32 = 64;
 

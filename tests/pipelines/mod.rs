@@ -14,6 +14,7 @@ fn several(kafka: &Kafka, pipelines: &[toml::Table]) -> Builder {
     Builder::new("")
         .unset("name")
         .brokers(kafka.brokers())
+        .set("snapshot.mode", "never")
         .set("checkpoint.topic", format!("__{}", unique("several")))
         .set("checkpoint.interval", "1ms")
         .set("retry.initial", "50ms")

@@ -296,6 +296,7 @@ fn position(lsn: u64) -> Position {
         end_lsn: Lsn(lsn),
         last_commit_end_lsn: None,
         partial: None,
+        snapshot: None,
     }
 }
 

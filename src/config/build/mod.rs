@@ -6,6 +6,7 @@ mod kafka;
 pub(super) mod masks;
 mod properties;
 mod rest;
+mod snapshot;
 mod source;
 
 use std::collections::BTreeMap;
@@ -69,7 +70,7 @@ pub(super) fn pipeline(
     let topics = builder.topics();
     Config {
         source: builder.source(),
-        snapshot: super::model::Snapshot { mode: super::model::SnapshotMode::Never },
+        snapshot: builder.snapshot(),
         events: builder.events(),
         kafka: builder.kafka(sink == super::model::Sink::Kafka),
         checkpoint: builder.checkpoint(&topics),
