@@ -4,7 +4,7 @@
 use super::plan::ColumnPlan;
 use super::schema::fixed::ENVELOPE;
 use super::schema::{Place, push_text};
-use super::value::{default_of, schema_of, with_source_type};
+use super::value::{default_of, is_always_optional, schema_of, with_source_type};
 use crate::event::{Column, Table};
 use crate::modes::Modes;
 
@@ -111,9 +111,9 @@ fn push_struct<'a>(
         if index > 0 {
             out.push(b',');
         }
-        let default = default_of(column, &plan.writer);
-        let place =
-            Place { optional: !column.not_null, default: default.as_deref(), field: Some(&plan.field) };
+        let default = default_of(column, &plan.writer, modes);
+        let optional = !column.not_null || is_always_optional(&plan.writer);
+        let place = Place { optional, default: default.as_deref(), field: Some(&plan.field) };
         let schema = schema_of(&column.ty, column.typmod, &plan.writer, modes);
         let schema = if source_type {
             with_source_type(schema, &column.name, &column.ty, column.typmod)

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use crate::decode::{Relation, RelationColumn};
 use crate::error::{Error, Kind, Result};
 use crate::lsn::Oid;
 use crate::run::describe::Describe;
@@ -66,27 +67,40 @@ impl Lookup {
 }
 
 impl Describe for Lookup {
-    fn table(&mut self, oid: Oid, types: &[Oid]) -> Result<Option<TableDetails>> {
+    fn table(&mut self, relation: &Relation) -> Result<Option<TableDetails>> {
         self.take_prefetched()?;
         if self.asked.elapsed() > FRESH {
             self.tables = HashMap::new();
         }
-        if let Some(details) = self.tables.remove(&oid) {
-            self.fetch_types(types)?;
+        let types: Vec<Oid> = relation.columns.iter().map(|column| column.type_oid).collect();
+        if let Some(details) = self.tables.remove(&relation.oid).filter(|details| fits(details, relation)) {
+            self.fetch_types(&types)?;
             return Ok(Some(details));
         }
         // Labels of an enum may have changed with the relation.
-        for oid in types {
+        for oid in &types {
             self.types.remove(oid);
         }
-        self.fetch_types(types)?;
-        let found = self.ask(catalog::table_details(&self.sql, &[oid]))?;
+        self.fetch_types(&types)?;
+        let found = self.ask(catalog::table_details(&self.sql, &[relation.oid]))?;
         Ok(found.into_iter().next())
     }
 
     fn type_details(&self, oid: Oid) -> Option<TypeDetails> {
         self.types.get(&oid).cloned()
     }
+}
+
+/// Whether all that the relation has is in what was read at the start; a table that was changed since is read anew.
+fn fits(details: &TableDetails, relation: &Relation) -> bool {
+    let known = |column: &RelationColumn| {
+        details.columns.iter().any(|known| {
+            (known.name.as_str(), known.type_oid, known.typmod)
+                == (&*column.name, column.type_oid, column.typmod)
+        })
+    };
+    (&details.schema, &details.name) == (&relation.schema, &relation.name)
+        && relation.columns.iter().all(known)
 }
 
 async fn read_all(sql: Arc<Sql>, captured: Vec<Oid>) -> Result<Prefetched> {

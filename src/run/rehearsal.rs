@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::checkpoint::Position;
 use crate::config::{Config, TransactionMetadata};
+use crate::decode::Relation;
 use crate::encode::{EncodeSettings, JsonEncoder, Records};
 use crate::error::Result;
 use crate::event::{Resume, Router, Selection, TopicId};
@@ -140,7 +141,7 @@ impl Rehearsal {
 
 impl Describe for Catalog {
     /// A catalog that has nothing to add: the key is the replica identity.
-    fn table(&mut self, _: Oid, _: &[Oid]) -> Result<Option<TableDetails>> {
+    fn table(&mut self, _: &Relation) -> Result<Option<TableDetails>> {
         Ok(None)
     }
 

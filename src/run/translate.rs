@@ -271,8 +271,7 @@ impl Translator {
             let names = relation.columns.iter().map(|column| column.name.as_str());
             let selected = self.selection.columns(&relation.schema, &relation.name, names);
             let topic = self.router.table(&relation.schema, &relation.name);
-            let types: Vec<Oid> = relation.columns.iter().map(|column| column.type_oid).collect();
-            let details = describe.table(relation.oid, &types)?;
+            let details = describe.table(relation)?;
             let find = |oid| describe.type_details(oid);
             let mut table = crate::event::resolve(relation, (slot, topic), details.as_ref(), find, &selected);
             prepare::table(&mut table, &self.selection, &mut self.encoder, self.router.name(topic));
@@ -516,7 +515,7 @@ mod tests {
     struct Nobody;
 
     impl Describe for Nobody {
-        fn table(&mut self, _: Oid, _: &[Oid]) -> Result<Option<TableDetails>> {
+        fn table(&mut self, _: &Relation) -> Result<Option<TableDetails>> {
             Ok(None)
         }
 

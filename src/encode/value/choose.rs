@@ -4,6 +4,12 @@
 
 use super::geometry::Shape;
 use super::money::MoneyForm;
+use super::oid::{
+    BIT, BOOL, BOX, BPCHAR, BYTEA, CHAR, CIDR, CIRCLE, DATE, FIRST_NORMAL_OID, FLOAT4, FLOAT8, INET, INT2,
+    INT2VECTOR, INT4, INT8, INTERVAL, JSON, JSONB, LINE, LSEG, MACADDR, MACADDR8, MONEY, NAME, NUMERIC, OID,
+    OIDVECTOR, PATH, POINT, POLYGON, REFCURSOR, TEXT, TIME, TIMESTAMP, TIMESTAMPTZ, TIMETZ, TSVECTOR, UUID,
+    VARBIT, VARCHAR, XML,
+};
 use super::quirk::Quirk;
 use super::structured::{Structured, What};
 use super::{ArrayWriter, ValueWriter, postgis, vector};
@@ -63,6 +69,7 @@ fn array(element: &TypeDetails, delimiter: u8, typmod: i32, modes: Modes) -> Opt
     }
     let quirk = match writer {
         ValueWriter::Bit | ValueWriter::Bits => Quirk::Null,
+        time if element.oid.0 == TIME => Quirk::array(of(Quirk::TimeOfArray(time).writer()), false),
         writer => Quirk::array(of(writer), null_spoils(element)),
     };
     Some(quirk.writer())
@@ -189,8 +196,7 @@ fn money(modes: Modes) -> ValueWriter {
     ValueWriter::Money { digits: modes.money_fraction_digits, form }
 }
 
-/// Types of extensions. Of those that Debezium has no form for, the ones it is known to leave out are left out; any
-/// other is written as its text.
+/// Types of extensions: those that Debezium has a form for.
 fn extension(name: &str, modes: Modes) -> Option<ValueWriter> {
     Some(match name {
         "hstore" => match modes.hstore {
@@ -202,58 +208,12 @@ fn extension(name: &str, modes: Modes) -> Option<ValueWriter> {
         "vector" => ValueWriter::Embedding(vector::Kind::Double),
         "halfvec" => ValueWriter::Embedding(vector::Kind::Float),
         "sparsevec" => ValueWriter::Embedding(vector::Kind::Sparse),
-        "cube" | "seg" | "ean13" | "isbn13" | "ismn" | "ismn13" | "issn" | "issn13" | "upc" => return None,
-        _ => ValueWriter::Text,
+        "citext" | "isbn" | "ltree" => ValueWriter::Text,
+        _ => return None,
     })
 }
 
-/// `FirstNormalObjectId`: types below are the server's own.
-pub(super) const FIRST_NORMAL_OID: u32 = 16384;
 const VARHDRSZ: i32 = 4;
-
-// The OIDs of `pg_type.dat`.
-pub(super) const BOOL: u32 = 16;
-const BYTEA: u32 = 17;
-pub(super) const CHAR: u32 = 18;
-const NAME: u32 = 19;
-pub(super) const INT8: u32 = 20;
-pub(super) const INT2: u32 = 21;
-pub(super) const INT2VECTOR: u32 = 22;
-pub(super) const INT4: u32 = 23;
-const TEXT: u32 = 25;
-pub(super) const OID: u32 = 26;
-const OIDVECTOR: u32 = 30;
-pub(super) const JSON: u32 = 114;
-pub(super) const XML: u32 = 142;
-const POINT: u32 = 600;
-pub(super) const LSEG: u32 = 601;
-pub(super) const PATH: u32 = 602;
-pub(super) const BOX: u32 = 603;
-pub(super) const POLYGON: u32 = 604;
-pub(super) const LINE: u32 = 628;
-const CIDR: u32 = 650;
-pub(super) const FLOAT4: u32 = 700;
-pub(super) const FLOAT8: u32 = 701;
-pub(super) const CIRCLE: u32 = 718;
-const MACADDR8: u32 = 774;
-const MONEY: u32 = 790;
-const MACADDR: u32 = 829;
-const INET: u32 = 869;
-pub(super) const BPCHAR: u32 = 1042;
-pub(super) const VARCHAR: u32 = 1043;
-pub(super) const DATE: u32 = 1082;
-pub(super) const TIME: u32 = 1083;
-pub(super) const TIMESTAMP: u32 = 1114;
-pub(super) const TIMESTAMPTZ: u32 = 1184;
-pub(super) const INTERVAL: u32 = 1186;
-pub(super) const TIMETZ: u32 = 1266;
-pub(super) const BIT: u32 = 1560;
-pub(super) const VARBIT: u32 = 1562;
-pub(super) const NUMERIC: u32 = 1700;
-const REFCURSOR: u32 = 1790;
-pub(super) const UUID: u32 = 2950;
-pub(super) const TSVECTOR: u32 = 3614;
-pub(super) const JSONB: u32 = 3802;
 
 #[cfg(test)]
 mod tests {

@@ -81,6 +81,25 @@ pub(super) fn write(shape: Shape, text: &[u8], out: &mut Vec<u8>) -> Result<(), 
     }
 }
 
+/// What Debezium has in the place of one: the unit shape of its kind. Its path is neither open nor closed.
+pub(super) fn zero(shape: Shape) -> Vec<u8> {
+    let text: &[u8] = match shape {
+        Shape::Point => b"(0,0)",
+        Shape::Line => b"{0,1,0}",
+        Shape::Segment => b"[(0,0),(1,0)]",
+        Shape::Box => b"(0,0),(1,1)",
+        Shape::Polygon => b"((0,0),(1,0),(0,1))",
+        Shape::Circle => b"<(0,0),0>",
+        Shape::Path => b"",
+    };
+    let mut out = Vec::new();
+    if shape != Shape::Path && write(shape, text, &mut out).is_ok() {
+        return out;
+    }
+    shaped(&line_string(&[[0.0, 0.0], [1.0, 0.0]]), "\"type\":\"path\"", &mut out);
+    out
+}
+
 /// `{"x":…,"y":…,"wkb":…,"srid":null}`
 pub(super) fn point(at: Point, out: &mut Vec<u8>) -> Result<(), Misfit> {
     out.extend_from_slice(b"{\"x\":");

@@ -15,6 +15,7 @@ mod iso;
 mod mask;
 mod money;
 mod number;
+pub(super) mod oid;
 mod postgis;
 mod quirk;
 mod schema;
@@ -27,7 +28,7 @@ mod vector;
 pub(super) use binary::push_bytes;
 pub(super) use choose::choose;
 pub(super) use mask::Masked;
-pub(super) use schema::schema_of;
+pub(super) use schema::{is_always_optional, schema_of};
 pub(super) use source_type::with_source_type;
 pub(super) use stand_in::{StandIns, default_of};
 

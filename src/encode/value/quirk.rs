@@ -27,6 +27,8 @@ pub(in crate::encode) enum Quirk {
     /// 24:00 is 00:00.
     IsoTime,
     IsoTimestamp,
+    /// An element of an array, cut to milliseconds; 24:00 is 00:00.
+    TimeOfArray(ValueWriter),
     /// 24:00 is null, infinite intervals are empty.
     Structured(Structured),
     /// In floating point; infinities are 0, what is out of range is an end of 64 bits.
@@ -83,6 +85,7 @@ impl Quirk {
             Self::IsoDate => ValueWriter::IsoDate,
             Self::IsoTime => ValueWriter::IsoTime,
             Self::IsoTimestamp => ValueWriter::IsoTimestamp,
+            Self::TimeOfArray(time) => time.clone(),
             Self::Structured(form) => ValueWriter::Structured(*form),
             Self::Interval => ValueWriter::Interval,
             Self::IntervalText => ValueWriter::IntervalText,
@@ -107,6 +110,8 @@ impl Quirk {
                 _ => iso::date(text, out)?,
             },
             Self::IsoTime => iso::push_time(parse_time(text)? % DAY_US, out),
+            Self::TimeOfArray(time) if text.starts_with(b"24:") => time.write(b"00:00:00", out, scratch)?,
+            Self::TimeOfArray(time) => time.write(text.get(..CUT_TO_MILLIS).unwrap_or(text), out, scratch)?,
             Self::IsoTimestamp => match text {
                 b"infinity" => out.extend_from_slice(b"\"+292278994-08-16T23:00:00Z\""),
                 b"-infinity" => out.extend_from_slice(b"\"-292275055-05-16T23:00:00Z\""),
@@ -159,6 +164,9 @@ impl SpoiledArray {
         Ok(())
     }
 }
+
+/// `12:34:56.789`
+const CUT_TO_MILLIS: usize = 12;
 
 /// How many arrays an array of arrays holds; it was read already.
 fn rows(text: &[u8]) -> usize {

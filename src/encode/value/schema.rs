@@ -1,11 +1,11 @@
 //! The schema of each form. The writer that was chosen for a column names it, so that values and schema cannot part; the type
 //! adds what the form does not know: the semantic name of a text, the precision of a decimal, the length of a bit string.
 
-use super::choose::{
-    BOX, CIRCLE, FIRST_NORMAL_OID, INT2VECTOR, JSON, JSONB, LINE, LSEG, PATH, POLYGON, TSVECTOR, UUID, XML,
-};
 use super::geometry::Shape;
 use super::money::MoneyForm;
+use super::oid::{
+    BOX, CIRCLE, FIRST_NORMAL_OID, INT2VECTOR, JSON, JSONB, LINE, LSEG, PATH, POLYGON, TSVECTOR, UUID, XML,
+};
 use super::quirk::Quirk;
 use super::structured::What;
 use super::{ArrayWriter, ValueWriter, postgis, vector};
@@ -163,6 +163,11 @@ fn geometry(shape: Shape) -> Schema {
         Shape::Circle => (structs::CIRCLE, "io.debezium.data.geometry.Circle", "Geometry (CIRCLE)"),
     };
     Schema::of(body).named(name, 1).documented(doc)
+}
+
+/// Whether a column is optional, NOT NULL or not. An element of an array is not.
+pub(in crate::encode) fn is_always_optional(writer: &ValueWriter) -> bool {
+    matches!(writer, ValueWriter::Geometry(Shape::Line | Shape::Circle))
 }
 
 fn structured(what: What) -> Schema {

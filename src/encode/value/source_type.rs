@@ -1,7 +1,7 @@
 //! The type of a column as the parameters that Debezium adds to its schema where `column.propagate.source.type` asks for them.
 //! Length and scale are those that the JDBC driver works out (pgjdbc's `TypeInfoCache`: `getPrecision`, `getDisplaySize`, `getScale`).
 
-use super::choose::{
+use super::oid::{
     BIT, BOOL, BPCHAR, CHAR, DATE, FLOAT4, FLOAT8, INT2, INT4, INT8, INTERVAL, NUMERIC, OID, TIME, TIMESTAMP,
     TIMESTAMPTZ, TIMETZ, VARBIT, VARCHAR,
 };

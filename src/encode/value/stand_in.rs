@@ -1,14 +1,16 @@
 //! What stands in for a value that the stream does not carry: the filler of a NOT NULL column in a row of which only the
 //! key is known, and the placeholder of a TOASTed value that an update did not change. Rendered once per column.
 
-use super::geometry::{self, Shape};
+use md5::{Digest as _, Md5};
+
+use super::geometry;
 use super::money::MoneyForm;
-use super::quirk::Quirk;
-use super::{Scratch, ValueWriter, binary, postgis, vector};
-use crate::encode::default::{Default, parse_default};
+use super::{Scratch, ValueWriter, binary, oid, postgis, vector};
+use crate::encode::default::default_text;
 use crate::encode::writer::{push_int, push_string};
 use crate::event::Column;
 use crate::modes::{BinaryMode, Modes};
+use crate::source::catalog::{TypeDetails, TypeKind};
 
 /// The stand-ins of one column, as JSON.
 #[derive(Debug)]
@@ -34,17 +36,18 @@ impl StandIns {
         placeholder: &str,
         modes: Modes,
     ) -> Self {
-        let null = modes.null_as_default.then(|| default_of(column, writer)).flatten();
-        let unknown = match &null {
-            _ if column.not_null => filler(column, writer),
-            Some(default) => default.clone(),
-            None => b"null".to_vec(),
+        let default = default_of(column, writer, modes);
+        let null = default.clone().filter(|_| modes.null_as_default);
+        let unknown = match (default, &null) {
+            (default, _) if column.not_null => default.unwrap_or_else(|| zero(writer)),
+            (_, Some(default)) => default.clone(),
+            (_, None) => b"null".to_vec(),
         };
-        let unavailable = if modes.schemas.value() && !holds_text(writer) {
+        let unavailable = if modes.quirky() {
+            unavailable_to_debezium(&column.ty, writer, placeholder.as_bytes())
+        } else if modes.schemas.value() && !holds_text(writer) {
             // A text in its place would be no value of the schema, and the whole record unreadable. The header still says it.
             b"null".to_vec()
-        } else if modes.quirky() {
-            unavailable_to_debezium(writer, placeholder.as_bytes())
         } else {
             unavailable(writer, placeholder.as_bytes())
         };
@@ -52,53 +55,15 @@ impl StandIns {
     }
 }
 
-/// Debezium knows no default for these.
-fn is_without_default(writer: &ValueWriter) -> bool {
-    match writer {
-        ValueWriter::Array(_)
-        | ValueWriter::Vector
-        | ValueWriter::Embedding(_)
-        | ValueWriter::Bytea(_)
-        | ValueWriter::TextBytes(_)
-        | ValueWriter::Money { .. }
-        | ValueWriter::Hstore
-        | ValueWriter::HstoreMap
-        | ValueWriter::VariableDecimal
-        | ValueWriter::Geometry(_)
-        | ValueWriter::Postgis(_) => true,
-        ValueWriter::Quirk(quirk) => **quirk == Quirk::Null || is_without_default(&quirk.honest()),
-        _ => false,
+/// The default as it stands in the schema of a column. A struct cannot be one (KAFKA-12694).
+pub(in crate::encode) fn default_of(column: &Column, writer: &ValueWriter, modes: Modes) -> Option<Vec<u8>> {
+    if *writer == ValueWriter::VariableDecimal {
+        return None;
     }
-}
-
-/// The default as it stands in the schema of a column: a constant, or a zero for what a function computes.
-pub(in crate::encode) fn default_of(column: &Column, writer: &ValueWriter) -> Option<Vec<u8>> {
-    let expression = column.default.as_deref().filter(|_| !is_without_default(writer))?;
-    match parse_default(expression) {
-        Default::Null => None,
-        Default::Computed if expression.starts_with('(') => None,
-        Default::Constant(_) | Default::Computed => Some(filler(column, writer)),
-    }
-}
-
-/// The column's constant default, or a zero of its type.
-fn filler(column: &Column, writer: &ValueWriter) -> Vec<u8> {
-    let default = column.default.as_deref().filter(|_| !is_without_default(writer)).map(parse_default);
-    match default {
-        Some(Default::Constant(text)) => {
-            let mut out = Vec::new();
-            match writer.write(text.as_bytes(), &mut out, &mut Scratch::default()) {
-                Ok(()) => out,
-                Err(_) => zero(writer),
-            }
-        }
-        // A function's zero has the form of a value: the epoch with the digits of its type.
-        Some(Default::Computed) if column.ty.oid.0 == UUID => NIL_UUID.to_vec(),
-        Some(Default::Computed) if matches!(writer, ValueWriter::ZonedTimestamp { .. }) => {
-            written(writer, b"1970-01-01 00:00:00+00")
-        }
-        Some(Default::Computed | Default::Null) | None => zero(writer),
-    }
+    let text = default_text(column.default.as_deref()?, &column.ty, modes.quirky())?;
+    let mut out = Vec::new();
+    let written = writer.write(text.as_bytes(), &mut out, &mut Scratch::default());
+    (written.is_ok() && out != b"null").then_some(out)
 }
 
 /// Debezium's zero of the type.
@@ -134,7 +99,7 @@ fn zero(writer: &ValueWriter) -> Vec<u8> {
         ValueWriter::HstoreMap => b"{}",
         ValueWriter::Embedding(vector::Kind::Sparse) => b"{\"dimensions\":0,\"vector\":[]}",
         ValueWriter::Array(_) | ValueWriter::Vector | ValueWriter::Embedding(_) => b"[]",
-        ValueWriter::Geometry(shape) => return zero_shape(*shape),
+        ValueWriter::Geometry(shape) => return geometry::zero(*shape),
         ValueWriter::DecimalNumber { .. } | ValueWriter::DecimalText { .. } => return written(writer, b"0"),
         ValueWriter::Money { .. } => return written(writer, b"$0.00"),
         ValueWriter::Structured(form) => return written(writer, form.zero()),
@@ -153,23 +118,6 @@ fn written(writer: &ValueWriter, text: &[u8]) -> Vec<u8> {
     }
 }
 
-fn zero_shape(shape: Shape) -> Vec<u8> {
-    let text: &[u8] = match shape {
-        Shape::Point => b"(0,0)",
-        Shape::Line => b"{0,0,0}",
-        Shape::Segment => b"[(0,0),(0,0)]",
-        Shape::Box => b"(0,0),(0,0)",
-        Shape::Path => b"[(0,0)]",
-        Shape::Polygon => b"((0,0))",
-        Shape::Circle => b"<(0,0),0>",
-    };
-    let mut out = Vec::new();
-    match geometry::write(shape, text, &mut out) {
-        Ok(()) => out,
-        Err(_) => b"null".to_vec(),
-    }
-}
-
 /// The placeholder in the form of the type: base64 for bytes, its character codes in an array of integers, an array of
 /// one for other arrays, and the text itself for all else, numbers included: null would say something false.
 fn unavailable(writer: &ValueWriter, placeholder: &[u8]) -> Vec<u8> {
@@ -181,11 +129,7 @@ fn unavailable(writer: &ValueWriter, placeholder: &[u8]) -> Vec<u8> {
             binary::push_bytes(placeholder, *mode, &mut out);
         }
         ValueWriter::Array(array) if matches!(*array.element, ValueWriter::Int { .. }) => {
-            for (index, byte) in placeholder.iter().enumerate() {
-                out.push(if index == 0 { b'[' } else { b',' });
-                push_int(&mut out, *byte);
-            }
-            out.push(b']');
+            return codes(placeholder);
         }
         ValueWriter::Array(array) => {
             out.push(b'[');
@@ -224,22 +168,61 @@ fn holds_text(writer: &ValueWriter) -> bool {
     }
 }
 
-/// What Debezium can tell in the form of the type, else null: numbers, and bytes as base64 strings.
-fn unavailable_to_debezium(writer: &ValueWriter, placeholder: &[u8]) -> Vec<u8> {
-    match writer {
-        ValueWriter::Decimal { .. }
-        | ValueWriter::DecimalNumber { .. }
-        | ValueWriter::VariableDecimal
-        | ValueWriter::DecimalText { .. }
-        | ValueWriter::DecimalDouble
-        | ValueWriter::Bytea(BinaryMode::Base64 | BinaryMode::Base64UrlSafe) => b"null".to_vec(),
-        ValueWriter::Quirk(quirk) => unavailable(&quirk.honest(), placeholder),
-        _ => unavailable(writer, placeholder),
-    }
+/// What Debezium has a form for, by the type of the column and not by its form, else null.
+fn unavailable_to_debezium(ty: &TypeDetails, writer: &ValueWriter, placeholder: &[u8]) -> Vec<u8> {
+    let writer = match writer {
+        ValueWriter::Quirk(quirk) => &quirk.honest(),
+        writer => writer,
+    };
+    let known = match (writer, &ty.kind) {
+        (ValueWriter::Array(array), TypeKind::Array { element, .. }) if element.kind == TypeKind::Base => {
+            match element.oid.0 {
+                oid::UUID => return format!("[\"{}\"]", name_uuid(placeholder)).into_bytes(),
+                oid::DATE if *array.element == ValueWriter::Date => return codes(placeholder),
+                other => ARRAYS_WITH_PLACEHOLDER.contains(&other),
+            }
+        }
+        (ValueWriter::Hstore, _) => {
+            let object = unavailable(&ValueWriter::HstoreMap, placeholder);
+            let mut out = Vec::new();
+            let _ = push_string(&mut out, &object);
+            return out;
+        }
+        (ValueWriter::Bytea(mode), _) => matches!(mode, BinaryMode::Bytes | BinaryMode::Hex),
+        (writer, _) => matches!(
+            writer,
+            ValueWriter::Text
+                | ValueWriter::TextBytes(_)
+                | ValueWriter::HstoreMap
+                | ValueWriter::DecimalText { .. }
+        ),
+    };
+    if known { unavailable(writer, placeholder) } else { b"null".to_vec() }
 }
 
-const UUID: u32 = 2950;
-const NIL_UUID: &[u8] = b"\"00000000-0000-0000-0000-000000000000\"";
+/// Elements that Debezium has a placeholder for, beside dates and UUIDs (`UnchangedToastedReplicationMessageColumn`).
+const ARRAYS_WITH_PLACEHOLDER: [u32; 8] =
+    [oid::TEXT, oid::VARCHAR, oid::BPCHAR, oid::JSON, oid::JSONB, oid::BYTEA, oid::INT4, oid::INT8];
+
+/// The placeholder's bytes as numbers.
+fn codes(placeholder: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (index, byte) in placeholder.iter().enumerate() {
+        out.push(if index == 0 { b'[' } else { b',' });
+        push_int(&mut out, *byte);
+    }
+    out.push(b']');
+    out
+}
+
+/// Java's `UUID.nameUUIDFromBytes`: version 3, without a namespace.
+fn name_uuid(name: &[u8]) -> String {
+    let digest = u128::from_be_bytes(Md5::digest(name).into());
+    let uuid = digest & !(0xF << 76) & !(0b11 << 62) | 3 << 76 | 0b10 << 62;
+    let part =
+        |shift: u32, digits: usize| format!("{:01$x}", uuid >> shift & ((1 << (4 * digits)) - 1), digits);
+    [part(96, 8), part(80, 4), part(64, 4), part(48, 4), part(0, 12)].join("-")
+}
 
 #[cfg(test)]
 mod tests {
@@ -247,7 +230,6 @@ mod tests {
     use super::*;
     use crate::lsn::Oid;
     use crate::modes::Schemas;
-    use crate::source::catalog::{TypeDetails, TypeKind};
 
     fn base(oid: u32) -> TypeDetails {
         TypeDetails { oid: Oid(oid), schema: "pg_catalog".into(), name: String::new(), kind: TypeKind::Base }
@@ -330,6 +312,12 @@ mod tests {
         ] {
             assert_eq!(stand_ins(base(oid), typmod, true, Some(default)).0, expected, "{default}");
         }
+    }
+
+    #[test]
+    fn names_are_uuids_as_java_makes_them() {
+        // The recording `toast_types`.
+        assert_eq!(name_uuid(b"__debezium_unavailable_value"), "b68a35a7-17ad-35b3-af2a-ae46edb4545a");
     }
 
     #[test]

@@ -1,0 +1,2 @@
+create type mood as enum ('a', 'b c'); create domain dint as int;
+create table a (id int primary key, b bool[], c char(3)[], v varchar(4)[], t text[] default '{x,"y z"}', by bytea[], u uuid[], j json[], jb jsonb[], ip inet[], ci cidr[], ma macaddr[], e mood[], i int[] not null default '{1,2}', da dint[], r4 int4range[], nr numrange[], ct "char"[], x xml[], ts tsvector[], p point[], rd daterange[], rz tstzrange[]);

@@ -1,0 +1,1 @@
+create schema s2; create table public.a (id int primary key, secret text, v text, "Mixed" text); create table s2.a (id int primary key, secret text, v varchar(3)); create table s2.b (id int primary key);

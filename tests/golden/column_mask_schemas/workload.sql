@@ -1,0 +1,1 @@
+insert into public.a values (1, 'secret value', 'v', 'm'); insert into s2.a values (1, 'other', 'abc'); insert into s2.b values (1); update public.a set secret = 'x'; update s2.a set v = null; delete from public.a;

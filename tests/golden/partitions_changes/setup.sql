@@ -1,0 +1,2 @@
+create table p (id int, k int, v text, primary key (id, k)) partition by range (k); create table p1 partition of p for values from (0) to (10); create table p2 partition of p for values from (10) to (20) partition by list (k); create table p2a partition of p2 for values in (10, 11); create table pd partition of p default;
+create table par (id int primary key, v text); create table chi (w text) inherits (par); alter table chi replica identity full;

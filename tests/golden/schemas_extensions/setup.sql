@@ -1,0 +1,1 @@
+create extension hstore; create extension ltree; create extension citext; create extension isn; create table e (id int primary key, h hstore default 'a=>1', l ltree, c citext, la ltree[], ca citext[], ha hstore[], i isbn, lq lquery);

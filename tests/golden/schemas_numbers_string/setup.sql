@@ -1,0 +1,2 @@
+create table n (id int primary key, a numeric(38,10), b numeric(3,5), c numeric(20,0), d numeric, e smallint not null default 5, f bigint default -7, g real default 1.5, h double precision default -0.5, m money default 3.5, o oid, n1 numeric(10,2) not null default 1.25, n2 numeric default 10.10, ar numeric(8,3)[], br bigint[], cr real[], dr double precision[], sr smallint[], nr numeric[], orr oid[]);
+create table s (id bigserial primary key, s smallserial, v serial);
