@@ -115,11 +115,7 @@ fn push_struct<'a>(
         let optional = !column.not_null || is_always_optional(&plan.writer);
         let place = Place { optional, default: default.as_deref(), field: Some(&plan.field) };
         let schema = schema_of(&column.ty, column.typmod, &plan.writer, modes);
-        let schema = if source_type {
-            with_source_type(schema, &column.name, &column.ty, column.typmod)
-        } else {
-            schema
-        };
+        let schema = if source_type { with_source_type(schema, column) } else { schema };
         schema.push(place, out);
     }
     out.push(b']');

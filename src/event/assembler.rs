@@ -63,6 +63,18 @@ pub enum Change<'a> {
     Truncate,
 }
 
+impl Change<'_> {
+    /// The operation of the statement. An update that changes the key becomes events of others.
+    pub const fn op(&self) -> Op {
+        match self {
+            Self::Insert(_) => Op::Create,
+            Self::Update { .. } => Op::Update,
+            Self::Delete(_) => Op::Delete,
+            Self::Truncate => Op::Truncate,
+        }
+    }
+}
+
 /// Where a logical decoding message stands in its transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessagePlace {
@@ -242,19 +254,34 @@ impl Assembler {
             Change::Insert(new) => {
                 let after = Some(Row::Full(new));
                 Events {
-                    first: self.event(Draft { table, op: Op::Create, before: None, after, lsn }),
+                    first: self.event(Draft {
+                        table,
+                        op: Op::Create,
+                        before: None,
+                        after,
+                        lsn,
+                        of: Op::Create,
+                    }),
                     second: None,
                 }
             }
             Change::Delete(old) => {
                 let before = Some(old.row());
                 Events {
-                    first: self.event(Draft { table, op: Op::Delete, before, after: None, lsn }),
+                    first: self.event(Draft {
+                        table,
+                        op: Op::Delete,
+                        before,
+                        after: None,
+                        lsn,
+                        of: Op::Delete,
+                    }),
                     second: None,
                 }
             }
             Change::Truncate => {
-                let draft = Draft { table, op: Op::Truncate, before: None, after: None, lsn };
+                let draft =
+                    Draft { table, op: Op::Truncate, before: None, after: None, lsn, of: Op::Truncate };
                 Events { first: self.event(draft), second: None }
             }
             Change::Update { old, new } => self.update(table, old, new, lsn),
@@ -271,26 +298,38 @@ impl Assembler {
         let after = Row::Full(new);
         let before = old.map(OldTuple::row);
         if let Some(before) = before.filter(|before| key_changed(table, *before, new)) {
-            let mut delete =
-                self.event(Draft { table, op: Op::Delete, before: Some(before), after: None, lsn });
+            let mut delete = self.event(Draft {
+                table,
+                op: Op::Delete,
+                before: Some(before),
+                after: None,
+                lsn,
+                of: Op::Update,
+            });
             delete.other_key = Some(OtherKey::New(after));
-            let mut create =
-                self.event(Draft { table, op: Op::Create, before: None, after: Some(after), lsn });
+            let mut create = self.event(Draft {
+                table,
+                op: Op::Create,
+                before: None,
+                after: Some(after),
+                lsn,
+                of: Op::Update,
+            });
             create.old = Some(before);
             create.other_key = Some(OtherKey::Old(before));
             return Events { first: delete, second: Some(create) };
         }
         // An old row of the identity alone says nothing that `after` does not: Debezium leaves `before` null.
         let full = before.filter(|before| matches!(before, Row::Full(_)));
-        let draft = Draft { table, op: Op::Update, before: full, after: Some(after), lsn };
+        let draft = Draft { table, op: Op::Update, before: full, after: Some(after), lsn, of: Op::Update };
         Events { first: self.event(draft), second: None }
     }
 
     fn event<'a>(&mut self, draft: Draft<'a>) -> Event<'a> {
-        let Draft { table, op, before, after, lsn } = draft;
+        let Draft { table, op, before, after, lsn, of } = draft;
         let ordinal = self.next_ordinal;
         self.next_ordinal += if op == Op::Delete { 2 } else { 1 };
-        let counted = self.takes(op);
+        let counted = self.takes(op) && self.takes(of);
         self.total_order += u64::from(counted);
         let key = match op {
             _ if table.key.is_empty() => KeyOf::None,
@@ -336,6 +375,8 @@ struct Draft<'a> {
     before: Option<Row<'a>>,
     after: Option<Row<'a>>,
     lsn: Lsn,
+    /// The operation of the statement that it is of.
+    of: Op,
 }
 
 impl<'a> OldTuple<'a> {

@@ -6,7 +6,7 @@ use crate::encode::{
     TransactionRecord,
 };
 use crate::error::{Error, Kind, Result};
-use crate::event::{Assembler, Change, Event, Op, Resume, Router, Selection, Table, TableSlot, TopicId};
+use crate::event::{Assembler, Change, Op, Resume, Router, Selection, Table, TableSlot, TopicId};
 use crate::lsn::{Lsn, Oid, UnixMicros};
 use crate::observe::{Metrics, TableCounters};
 use crate::run::describe::Describe;
@@ -318,6 +318,7 @@ impl Translator {
                 }
             }
         }
+        let taken = assembler.takes(change.op());
         let (events, mut counters) = match captured {
             Some(Captured { table, counters }) => {
                 (Some(assembler.change(table, change, lsn)), Some(counters))
@@ -325,9 +326,9 @@ impl Translator {
             None => (None, None),
         };
         let events = events.map(|events| [Some(events.first), events.second]);
-        // A change that is left out as a whole does not even begin a transaction; one of another table does.
-        let takes = |event: &Event<'_>| assembler.takes(event.op);
-        if let Some(events) = events.as_ref().filter(|events| !events.iter().flatten().any(takes)) {
+        // A change that is left out as what it was in the statement does not even begin a transaction; one of another table does,
+        // and so does an update of a key whose two events are left out by themselves.
+        if let Some(events) = events.as_ref().filter(|_| !taken) {
             self.filtered.operation += events.iter().flatten().count() as u64;
             return Ok(());
         }

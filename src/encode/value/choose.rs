@@ -110,6 +110,8 @@ fn built_in(oid: u32, typmod: i32, modes: Modes) -> Option<ValueWriter> {
         PATH => ValueWriter::Geometry(Shape::Path),
         POLYGON => ValueWriter::Geometry(Shape::Polygon),
         CIRCLE => ValueWriter::Geometry(Shape::Circle),
+        // Debezium has the bytes of unknown types read, and those of a name with them.
+        NAME if modes.unknown_types => ValueWriter::Text,
         NAME => either(modes, ValueWriter::Text, Quirk::Null),
         CHAR | TEXT | VARCHAR | BPCHAR | JSON | JSONB | XML | UUID | INET | CIDR | MACADDR | MACADDR8
         | TSVECTOR => ValueWriter::Text,
@@ -121,7 +123,7 @@ fn temporal(oid: u32, typmod: i32, modes: Modes) -> ValueWriter {
     // The modifier is the number of digits, six without one.
     let digits = u8::try_from(typmod).map_or(6, |digits| digits.min(6));
     let millis = digits <= 3;
-    let structured = |what| ValueWriter::Structured(Structured { what, precision: digits });
+    let structured = |what| ValueWriter::Structured(Structured { what, precision: digits.into() });
     let micros = || either(modes, ValueWriter::TimestampMicros, Quirk::TimestampMicros);
     match (oid, modes.time) {
         (DATE, TimeMode::IsoString) => either(modes, ValueWriter::IsoDate, Quirk::IsoDate),
@@ -135,7 +137,7 @@ fn temporal(oid: u32, typmod: i32, modes: Modes) -> ValueWriter {
         (TIME, TimeMode::Nanoseconds) => ValueWriter::TimeNanos,
         (TIME, TimeMode::IsoString) => either(modes, ValueWriter::IsoTime, Quirk::IsoTime),
         (TIME, TimeMode::Structured) => {
-            let form = Structured { what: What::Time, precision: digits };
+            let form = Structured { what: What::Time, precision: digits.into() };
             either(modes, ValueWriter::Structured(form), Quirk::Structured(form))
         }
         (TIMETZ, TimeMode::Structured) => structured(What::ZonedTime),
@@ -156,8 +158,12 @@ fn temporal(oid: u32, typmod: i32, modes: Modes) -> ValueWriter {
 /// The modifier holds the fields in its upper half and the digits in the lower, all ones without any.
 fn interval(typmod: i32, modes: Modes) -> ValueWriter {
     if modes.time == TimeMode::Structured {
-        let precision =
-            if typmod < 0 { 6 } else { u8::try_from(typmod & 0xFFFF).map_or(6, |digits| digits.min(6)) };
+        let digits = u16::try_from(typmod & 0xFFFF).unwrap_or(6);
+        let precision = match typmod {
+            ..0 => 6,
+            _ if modes.quirky() => digits,
+            _ => digits.min(6),
+        };
         let form = Structured { what: What::Interval, precision };
         return either(modes, ValueWriter::Structured(form), Quirk::Structured(form));
     }

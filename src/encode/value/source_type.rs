@@ -6,21 +6,29 @@ use super::oid::{
     TIMESTAMPTZ, TIMETZ, VARBIT, VARCHAR,
 };
 use crate::encode::schema::Schema;
+use crate::event::Column;
 use crate::source::catalog::{TypeDetails, TypeKind};
 
-/// The schema with the parameters of the column `name` of type `ty` and modifier `typmod`.
-pub(in crate::encode) fn with_source_type(
-    schema: Schema,
-    name: &str,
-    ty: &TypeDetails,
-    typmod: i32,
-) -> Schema {
-    let (base, typmod) = base_of(ty, typmod);
+/// The schema with the parameters of the column.
+pub(in crate::encode) fn with_source_type(schema: Schema, column: &Column) -> Schema {
+    let Column { name, ty, typmod, .. } = column;
+    let (base, typmod) = base_of(ty, *typmod);
     schema
-        .with("__debezium.source.column.type", ty.name.to_uppercase())
+        .with("__debezium.source.column.type", type_name(column))
         .with("__debezium.source.column.length", length(base.oid.0, typmod).to_string())
         .with("__debezium.source.column.scale", scale(base.oid.0, typmod).to_string())
-        .with("__debezium.source.column.name", name.to_owned())
+        .with("__debezium.source.column.name", name.clone())
+}
+
+/// In capitals; an integer that a sequence counts is a serial one to the driver.
+fn type_name(Column { ty, default, .. }: &Column) -> String {
+    let counted = default.as_ref().is_some_and(|default| default.contains("nextval("));
+    match ty.oid.0 {
+        INT2 if counted => "SMALLSERIAL".to_owned(),
+        INT4 if counted => "SERIAL".to_owned(),
+        INT8 if counted => "BIGSERIAL".to_owned(),
+        _ => ty.name.to_uppercase(),
+    }
 }
 
 /// What an array or a domain is made of, and the modifier that counts.
@@ -85,7 +93,17 @@ mod tests {
 
     fn parameters(ty: &TypeDetails, typmod: i32) -> [String; 4] {
         let mut out = Vec::new();
-        with_source_type(Schema::of(structs::STRING), "c", ty, typmod).push(Place::default(), &mut out);
+        let column = Column {
+            name: "c".into(),
+            ty: ty.clone(),
+            typmod,
+            not_null: false,
+            default: None,
+            identity: false,
+            selected: true,
+            mask: None,
+        };
+        with_source_type(Schema::of(structs::STRING), &column).push(Place::default(), &mut out);
         let schema: serde_json::Value = serde_json::from_slice(&out).unwrap();
         ["type", "length", "scale", "name"].map(|part| {
             let name = format!("__debezium.source.column.{part}");

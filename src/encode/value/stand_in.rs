@@ -5,6 +5,7 @@ use md5::{Digest as _, Md5};
 
 use super::geometry;
 use super::money::MoneyForm;
+use super::structured::Structured;
 use super::{Scratch, ValueWriter, binary, oid, postgis, vector};
 use crate::encode::default::default_text;
 use crate::encode::writer::{push_int, push_string};
@@ -57,13 +58,21 @@ impl StandIns {
 
 /// The default as it stands in the schema of a column. A struct cannot be one (KAFKA-12694).
 pub(in crate::encode) fn default_of(column: &Column, writer: &ValueWriter, modes: Modes) -> Option<Vec<u8>> {
-    if *writer == ValueWriter::VariableDecimal {
+    if is_struct(writer) {
         return None;
     }
     let text = default_text(column.default.as_deref()?, &column.ty, modes.quirky())?;
     let mut out = Vec::new();
     let written = writer.write(text.as_bytes(), &mut out, &mut Scratch::default());
     (written.is_ok() && out != b"null").then_some(out)
+}
+
+fn is_struct(writer: &ValueWriter) -> bool {
+    match writer {
+        ValueWriter::VariableDecimal | ValueWriter::Structured(_) => true,
+        ValueWriter::Quirk(quirk) => is_struct(&quirk.honest()),
+        _ => false,
+    }
 }
 
 /// Debezium's zero of the type.
@@ -102,7 +111,7 @@ fn zero(writer: &ValueWriter) -> Vec<u8> {
         ValueWriter::Geometry(shape) => return geometry::zero(*shape),
         ValueWriter::DecimalNumber { .. } | ValueWriter::DecimalText { .. } => return written(writer, b"0"),
         ValueWriter::Money { .. } => return written(writer, b"$0.00"),
-        ValueWriter::Structured(form) => return written(writer, form.zero()),
+        ValueWriter::Structured(form) => return Structured::without_zone(written(writer, form.zero())),
         ValueWriter::Postgis(_) => return written(writer, postgis::EMPTY),
         ValueWriter::Quirk(quirk) => return zero(&quirk.honest()),
     };

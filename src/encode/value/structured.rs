@@ -6,11 +6,11 @@ use super::temporal::{DAY_US, Date, SECOND_US, moment, parse_date, parse_time, z
 use super::{Misfit, interval};
 use crate::encode::writer::push_int;
 
-/// A type and its digits of a second.
+/// A type and its digits of a second. With fields of an interval, as `year to month`, Debezium has 65535 digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::encode) struct Structured {
     pub(super) what: What,
-    pub(super) precision: u8,
+    pub(super) precision: u16,
 }
 
 /// Which of the types.
@@ -42,7 +42,7 @@ impl What {
 
 impl Structured {
     #[cfg(test)]
-    pub(super) fn all(precision: u8) -> [Self; 6] {
+    pub(super) fn all(precision: u16) -> [Self; 6] {
         What::ALL.map(|what| Self { what, precision })
     }
 
@@ -55,6 +55,12 @@ impl Structured {
             What::Timestamp => b"1970-01-01 00:00:00",
             What::ZonedTimestamp => b"1970-01-01 00:00:00+00",
         }
+    }
+
+    /// The form of [`Structured::zero`] as Debezium has it: with an offset, and no zone.
+    pub(super) fn without_zone(zero: Vec<u8>) -> Vec<u8> {
+        let text = String::from_utf8(zero).unwrap_or_default();
+        text.replace("\"zoneId\":\"Z\"", "\"zoneId\":null").into_bytes()
     }
 }
 
@@ -125,7 +131,7 @@ fn push(
     object.end();
 }
 
-fn push_interval(parts: &Parts, precision: u8, out: &mut Vec<u8>) {
+fn push_interval(parts: &Parts, precision: u16, out: &mut Vec<u8>) {
     let mut object = Object::new(out);
     for (name, value) in [
         ("years", parts.years.into()),

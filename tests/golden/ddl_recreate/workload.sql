@@ -1,0 +1,11 @@
+insert into t values (1, 'first'); insert into e values (1, 'a');
+select pg_sleep(0.8); drop table t; create table t (id bigint primary key, b numeric(5,1), a text default 'd'); select pg_sleep(0.8);
+insert into t values (2, 1.5, 'second'); 
+select pg_sleep(0.8); alter table t drop column a; alter table t add column a int default 7; select pg_sleep(0.8);
+insert into t values (3, 2); update t set a = 8 where id = 2;
+select pg_sleep(0.8); alter table t rename column a to x; alter table t rename column b to a; select pg_sleep(0.8);
+insert into t values (4, 3, 4); delete from t where id = 3;
+select pg_sleep(0.8); alter table t set schema public; create schema s2; alter table t set schema s2; select pg_sleep(0.8);
+insert into s2.t values (5, 5, 5);
+select pg_sleep(0.8); begin; alter table s2.t add column late text; insert into s2.t values (6, 6, 6, 'l'); alter table s2.t alter column late set default 'dflt'; insert into s2.t (id) values (7); commit; select pg_sleep(0.8);
+truncate s2.t; insert into s2.t (id) values (8);

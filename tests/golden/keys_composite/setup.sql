@@ -1,0 +1,1 @@
+create table t (a int, b text, c uuid, v text, primary key (c, a)); create table s (a smallint, b bigint, c numeric(5,2), d date, e bool, f bytea, g char(4), h timestamptz, v int, primary key (h, g, f, e, d, c, b, a));

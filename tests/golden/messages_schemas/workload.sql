@@ -1,0 +1,1 @@
+select pg_logical_emit_message(true, 'pre.fix', 'text é'); select pg_logical_emit_message(false, '', ''); begin; insert into t values (1); select pg_logical_emit_message(true, 'x', '\x00ff'::bytea); commit;

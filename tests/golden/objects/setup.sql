@@ -1,0 +1,3 @@
+create unlogged table ul (id int primary key); create table t (id int primary key, v text); create view v as select * from t; create materialized view mv as select * from t; create sequence sq; create table g (id int generated always as identity primary key, a int, b int generated always as (a * 2) stored); create table only_gen (id int primary key, b int generated always as (id + 1) stored); create type comp as (a int); create table typed of comp; alter table typed add primary key (a);
+create function trg() returns trigger language plpgsql as $$ begin insert into t values (new.a + 100, 'by trigger'); return new; end $$; create trigger tr after insert on g for each row execute function trg();
+create rule r as on delete to t where old.id = 999 do instead nothing;

@@ -1,0 +1,1 @@
+insert into t (e) values (1); delete from t;
