@@ -22,6 +22,14 @@ macro_rules! words {
                 let index = Self::WORDS.iter().position(|known| *known == word)?;
                 Self::ALL.get(index).copied()
             }
+
+            /// The word that stands for it.
+            #[must_use]
+            pub const fn word(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
         }
 
         impl Default for $name {
@@ -115,6 +123,19 @@ words! {
         Avro = "avro",
         /// What Avro does not take is `_uXXXX`, the underscore too.
         AvroUnicode = "avro_unicode",
+    }
+}
+
+words! {
+    /// What the texts of a database in SQL_ASCII are, which PostgreSQL does not know: `source.sql_ascii`.
+    TextEncoding {
+        Utf8 = "utf8",
+        /// ISO 8859-1: every byte is the character of its number.
+        Latin1 = "latin1",
+        /// ISO 8859-15, with the euro.
+        Latin9 = "latin9",
+        /// Windows-1252, which has no character at 81, 8D, 8F, 90 and 9D.
+        Win1252 = "win1252",
     }
 }
 
@@ -214,6 +235,7 @@ mod tests {
     fn words_lead_to_their_variants() {
         for (word, mode) in TimeMode::WORDS.iter().zip(TimeMode::ALL) {
             assert_eq!(TimeMode::of_word(word), Some(*mode));
+            assert_eq!(mode.word(), *word);
         }
         assert_eq!(BinaryMode::of_word("base64-url-safe"), Some(BinaryMode::Base64UrlSafe));
         assert_eq!(DecimalMode::of_word("PRECISE"), None);

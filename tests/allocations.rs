@@ -11,6 +11,7 @@ use std::cell::Cell;
 
 use headwater::lsn::Lsn;
 use headwater::masks::{HashAlgorithm, HashVersion, Mask, Salt};
+use headwater::modes::TextEncoding;
 use headwater::run::rehearsal::Rehearsal;
 use workloads::{MIXED, Table, Workload, begin, commit, configuration, types};
 
@@ -170,6 +171,31 @@ fn no_hidden_text_allocates() {
     let mut rehearsal = Rehearsal::new(&config, types()).unwrap();
     rehearsal.message(Lsn(1), &table.relation()).unwrap();
     assert_eq!(steady_in(rehearsal, &workload), 0);
+}
+
+/// Texts of a database in SQL_ASCII, most of which are converted or do not fit.
+#[test]
+fn no_text_of_another_encoding_allocates() {
+    let table = Table { oid: 0x4013, name: "stray", identity: b'f', cells: MIXED };
+    // A letter of texts alone, by a byte that is neither UTF-8 nor Windows-1252.
+    let stray =
+        |message: Vec<u8>| message.iter().map(|&byte| if byte == b'w' { 0x81 } else { byte }).collect();
+    let changes = [table.insert(), table.update(Some(b'O')), table.delete(b'O')].map(stray);
+    let workload = Workload {
+        name: "texts of another encoding",
+        metadata: "true",
+        schemas: "false",
+        prelude: vec![],
+        messages: [vec![begin()], changes.into(), vec![commit()]].concat(),
+        events: 3,
+    };
+    for encoding in TextEncoding::ALL {
+        let mut config = configuration(workload.metadata, workload.schemas).unwrap();
+        config.source.sql_ascii = *encoding;
+        let mut rehearsal = Rehearsal::new(&config, types()).unwrap();
+        rehearsal.message(Lsn(1), &table.relation()).unwrap();
+        assert_eq!(steady_in(rehearsal, &workload), 0, "{encoding:?}");
+    }
 }
 
 /// A logical decoding message of a transaction, or outside of any.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use crate::masks::Mask;
-use crate::modes::Modes;
+use crate::modes::{Modes, TextEncoding};
 
 pub use std::time::Duration;
 
@@ -88,6 +88,8 @@ pub struct Source {
     pub exclude_messages: Vec<String>,
     /// Run as often as there are heartbeats; default none.
     pub heartbeat_query: Option<String>,
+    /// What texts are when the database is in SQL_ASCII; default UTF-8.
+    pub sql_ascii: TextEncoding,
     /// What to do when changes between the checkpoint and the slot are gone; default `stop`.
     pub on_gap: OnGap,
     /// Default 10 s; for connecting, TLS and authentication together.

@@ -17,7 +17,7 @@ use crate::decode::Tuple;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, KeyOf, Op, OtherKey, Row, SnapshotRecord, Table, TableSlot, TransactionContext};
 use crate::lsn::Oid;
-use crate::modes::Modes;
+use crate::modes::{Modes, TextEncoding};
 
 /// What all events of a pipeline have in common.
 #[derive(Clone, Debug)]
@@ -36,6 +36,8 @@ pub struct EncodeSettings {
     pub context_headers: bool,
     /// `events.unavailable_value_placeholder`
     pub placeholder: String,
+    /// In which encoding texts come.
+    pub texts: TextEncoding,
     pub modes: Modes,
 }
 
@@ -58,8 +60,10 @@ pub struct JsonEncoder {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Written {
     pub records: u32,
-    /// Values that JSON in this form cannot hold: null or U+FFFD was written. Count them.
+    /// Values that JSON in this form cannot hold: null was written. Count them.
     pub unrepresentable: u32,
+    /// Values with a text that does not fit its encoding: its bytes were written in hexadecimal. Count them.
+    pub undecoded: u32,
     /// Unchanged TOASTed values that the placeholder stands for.
     pub unavailable: u32,
 }
@@ -68,9 +72,9 @@ impl JsonEncoder {
     #[must_use]
     pub fn new(settings: EncodeSettings) -> Self {
         Self {
+            rows: RowWriter::new(settings.texts),
             settings,
             plans: Vec::new(),
-            rows: RowWriter::default(),
             current: None,
             source: SourceBlocks::default(),
             headers: Headers::default(),
@@ -147,6 +151,18 @@ impl JsonEncoder {
         plan.columns.get(index).map(|column| column.name.as_str())
     }
 
+    /// Names a column of the last event of a table that [`JsonEncoder::change`] counted an undecoded value of, once per column and
+    /// relation version.
+    #[cold]
+    pub fn tell_undecoded(&mut self, slot: TableSlot) -> Option<&str> {
+        let plan = self.plans.get_mut(slot.0 as usize)?.as_mut()?;
+        let untold = |place: &&usize| plan.columns.get(**place).is_some_and(|column| !column.told.undecoded);
+        let place = *self.rows.undecoded_columns().iter().find(untold)?;
+        let column = plan.columns.get_mut(place)?;
+        column.told.undecoded = true;
+        Some(&column.name)
+    }
+
     fn try_change(&mut self, event: &Event<'_>, now_ns: i64, out: &mut Records) -> Result<Written> {
         let TableSlot(slot) = event.table.slot;
         let plan = self.plans.get(slot as usize).and_then(Option::as_ref);
@@ -190,6 +206,13 @@ impl JsonEncoder {
         if !self.rows.unavailable().is_empty() {
             push_header(buffer, b"headwater.unavailable", self.rows.unavailable());
         }
+        let mut undecoded = 0;
+        if self.rows.has_undecoded() {
+            undecoded = self.rows.name_undecoded(plan, event)?;
+        }
+        if undecoded > 0 {
+            push_header(buffer, b"headwater.undecoded", self.rows.undecoded());
+        }
         let headers = other.start..buffer.len();
         let context = self.settings.context_headers;
         if event.tombstone {
@@ -206,6 +229,7 @@ impl JsonEncoder {
         Ok(Written {
             records: 1 + u32::from(event.tombstone),
             unrepresentable: tally.lossy,
+            undecoded,
             unavailable: tally.unavailable,
         })
     }

@@ -1,5 +1,5 @@
 //! Headwater's own headers: `headwater.id` (the stable id of the record), `headwater.txid`, `headwater.lsn`, and
-//! `headwater.unavailable` where a value was not sent. The `__debezium.context.*` headers never change, so the sink adds
+//! `headwater.unavailable` where a value was not sent, `headwater.undecoded` where a text did not fit its encoding. The `__debezium.context.*` headers never change, so the sink adds
 //! them.
 
 use super::records::push_header;

@@ -47,8 +47,16 @@ pub(super) struct ColumnPlan {
     pub identity: bool,
     /// Place in the key.
     pub key: Option<usize>,
-    /// It was said that a value of it had no place in its form.
-    pub lossy_told: bool,
+    pub told: Told,
+}
+
+/// What was said of a column once.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// A value had no place in its form.
+    pub lossy: bool,
+    /// A text did not fit its encoding.
+    pub undecoded: bool,
 }
 
 impl ColumnPlan {
@@ -58,6 +66,11 @@ impl ColumnPlan {
             ValueWriter::Masked(masked) => self.key.is_none() && masked.hides(old, new),
             _ => false,
         }
+    }
+
+    /// Written to the row or to the key.
+    pub(super) fn is_written(&self) -> bool {
+        self.fragment.is_some() || self.key.is_some()
     }
 
     /// `numeric(p,s)`
@@ -120,7 +133,7 @@ impl TablePlan {
                 not_null: column.not_null,
                 identity: column.identity,
                 key,
-                lossy_told: false,
+                told: Told::default(),
             });
         }
         let names = table.key.iter().filter(|&&index| index < table.columns.len());

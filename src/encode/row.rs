@@ -7,7 +7,8 @@ use super::plan::{ColumnPlan, TablePlan};
 use super::value::{Misfit, Scratch};
 use crate::decode::{Tuple, TupleIter, Value};
 use crate::error::{Error, Kind, Result};
-use crate::event::Row;
+use crate::event::{Event, Row};
+use crate::modes::TextEncoding;
 
 /// Writes rows; keeps its buffers from one to the next.
 #[derive(Debug, Default)]
@@ -20,6 +21,12 @@ pub(super) struct RowWriter {
     /// Names of the columns of the event that hold a placeholder, with commas between.
     unavailable: Vec<u8>,
     unavailable_columns: u32,
+    /// Names of the columns of the event that hold a text in hexadecimal, with commas between.
+    undecoded: Vec<u8>,
+    /// Their places in the table.
+    undecoded_columns: Vec<usize>,
+    /// For what is written for nothing else than to look at it.
+    spare: Vec<u8>,
 }
 
 /// Where a key is written to.
@@ -45,11 +52,21 @@ pub(super) struct Source<'a> {
 }
 
 impl RowWriter {
+    /// Texts come in `encoding`.
+    pub(super) fn new(encoding: TextEncoding) -> Self {
+        let mut writer = Self::default();
+        writer.scratch.texts.encoding = encoding;
+        writer
+    }
+
     /// Forgets what it counted for the last event.
     pub(super) fn start(&mut self) {
         self.scratch.lossy = 0;
+        self.scratch.texts.undecoded = 0;
         self.unavailable.clear();
         self.unavailable_columns = 0;
+        self.undecoded.clear();
+        self.undecoded_columns.clear();
     }
 
     pub(super) fn tally(&self) -> Tally {
@@ -59,6 +76,57 @@ impl RowWriter {
     /// Names of the columns that hold a placeholder; empty when none does.
     pub(super) fn unavailable(&self) -> &[u8] {
         &self.unavailable
+    }
+
+    /// Whether a text of the event did not fit its encoding.
+    #[inline]
+    pub(super) fn has_undecoded(&self) -> bool {
+        self.scratch.texts.undecoded > 0
+    }
+
+    /// Finds the values of the event that hold such texts, and returns how many they are. Slow: all are written again.
+    #[cold]
+    pub(super) fn name_undecoded(&mut self, plan: &TablePlan, event: &Event<'_>) -> Result<u32> {
+        let mut out = std::mem::take(&mut self.spare);
+        let mut count = 0;
+        for (row, old) in [(event.before, None), (event.after, event.old)] {
+            let Some(row) = row else { continue };
+            let mut values = values(plan, Source { row, old })?;
+            for (place, column) in plan.columns.iter().enumerate() {
+                let (Some(text), true) = (values.next().text(), column.is_written()) else { continue };
+                let in_key = plan.unmasked.as_ref().and_then(|columns| columns.get(place));
+                let shown = in_key.filter(|column| column.key.is_some()).unwrap_or(column);
+                out.clear();
+                let Scratch { lossy, texts, .. } = &self.scratch;
+                let (lossy, before) = (*lossy, texts.undecoded);
+                // What else may be wrong with it was counted when it was written.
+                let _ = shown.writer.write(text, &mut out, &mut self.scratch);
+                self.scratch.lossy = lossy;
+                if self.scratch.texts.undecoded == before {
+                    continue;
+                }
+                count += 1;
+                if !self.undecoded_columns.contains(&place) {
+                    if !self.undecoded.is_empty() {
+                        self.undecoded.push(b',');
+                    }
+                    self.undecoded.extend_from_slice(column.field.as_bytes());
+                    self.undecoded_columns.push(place);
+                }
+            }
+        }
+        self.spare = out;
+        Ok(count)
+    }
+
+    /// Names of the columns that hold a text in hexadecimal; empty when none does.
+    pub(super) fn undecoded(&self) -> &[u8] {
+        &self.undecoded
+    }
+
+    /// Places of those columns.
+    pub(super) fn undecoded_columns(&self) -> &[usize] {
+        &self.undecoded_columns
     }
 
     /// Appends the row as an object; when it is `keyed`, notes where the values of its key are.
@@ -239,13 +307,13 @@ fn push_null(column: &ColumnPlan, out: &mut Vec<u8>) {
 pub(super) fn tell_lossy(plan: &mut TablePlan, row: Row<'_>) -> Option<usize> {
     let (mut out, mut scratch) = (Vec::new(), Scratch::default());
     let columns = plan.columns.iter_mut().zip(tuple_of(row).0.iter()).enumerate();
-    for (index, (column, value)) in columns.filter(|(_, (column, _))| !column.lossy_told) {
+    for (index, (column, value)) in columns.filter(|(_, (column, _))| !column.told.lossy) {
         out.clear();
         let Value::Text(text) = value else { continue };
         let unrepresentable =
             column.writer.write(text, &mut out, &mut scratch) == Err(Misfit::Unrepresentable);
         if unrepresentable || scratch.lossy > 0 {
-            column.lossy_told = true;
+            column.told.lossy = true;
             return Some(index);
         }
     }
@@ -257,8 +325,7 @@ pub(super) fn look_alike(plan: &TablePlan, old: Tuple<'_>, new: Tuple<'_>) -> bo
     let mut values = old.iter().zip(new.iter());
     plan.columns.iter().all(|column| {
         let Some((old, new)) = values.next() else { return false };
-        let written = column.fragment.is_some() || column.key.is_some();
-        !written || old == new || new == Value::Unchanged || column.hides(old, new)
+        !column.is_written() || old == new || new == Value::Unchanged || column.hides(old, new)
     })
 }
 
@@ -276,6 +343,16 @@ struct Known<'a> {
     new: Value<'a>,
     old: Option<Value<'a>>,
     key_only: bool,
+}
+
+impl<'a> Known<'a> {
+    /// The text that stands for the value, its own or that of the old row.
+    fn text(self) -> Option<&'a [u8]> {
+        match (self.new, self.old) {
+            (Value::Text(text), _) | (Value::Unchanged, Some(Value::Text(text))) => Some(text),
+            _ => None,
+        }
+    }
 }
 
 impl<'a> Values<'a> {

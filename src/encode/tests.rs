@@ -8,7 +8,7 @@ use crate::error::{Error, Kind};
 use crate::event::{Column, Event, KeyOf, Op, OtherKey, Row, Table, TableSlot, TopicId, TransactionContext};
 use crate::lsn::{Lsn, Oid, UnixMicros, Xid};
 use crate::masks::Mask;
-use crate::modes::{BinaryMode, FieldNames, Schemas};
+use crate::modes::{BinaryMode, FieldNames, Schemas, TextEncoding};
 use crate::source::catalog::{TypeDetails, TypeKind};
 
 const NULL: Value<'static> = Value::Null;
@@ -106,6 +106,7 @@ fn settings(name: &str) -> EncodeSettings {
         transaction_block: false,
         context_headers: true,
         placeholder: "__debezium_unavailable_value".into(),
+        texts: TextEncoding::Utf8,
         modes: Modes::default(),
     }
 }
@@ -169,7 +170,7 @@ fn an_insert() {
     let event = Event { after: Some(Row::Full(row(&bytes))), ..event(&table, Op::Create, 529_867_632) };
     let mut records = Records::default();
     let written = encoder.change(&event, 1_795_241_986_560_909_862, &mut records).unwrap();
-    assert_eq!(written, Written { records: 1, unrepresentable: 0, unavailable: 0 });
+    assert_eq!(written, Written { records: 1, unrepresentable: 0, undecoded: 0, unavailable: 0 });
     let golden = r#"{"before":null,"after":{"id":1,"name":"Ann","email":"ann@example.com","score":10},"source":{"version":"3.7.0.Final","connector":"postgresql","name":"orc_crud","ts_ms":1795241986530,"snapshot":"false","db":"orc_crud","sequence":"[null,\"529867632\"]","ts_us":1795241986530762,"ts_ns":1795241986530762000,"schema":"public","table":"customers","txId":2457,"lsn":529867632,"xmin":null,"origin":null,"origin_lsn":null},"transaction":null,"op":"c","ts_ms":1795241986560,"ts_us":1795241986560909,"ts_ns":1795241986560909862}"#;
     let (key, value, headers) = record(&records, 0);
     assert_eq!((key.as_deref(), value.as_deref()), (Some(r#"{"id":1}"#), Some(golden)));
@@ -680,6 +681,58 @@ fn nan_is_null_and_counted_unless_the_column_is_not_null() {
             assert!(record(&records, 0).1.unwrap().contains(r#""after":{"id":1,"n":null}"#));
         }
     }
+}
+
+#[test]
+fn texts_that_do_not_fit_are_named_once_and_counted_each_time() {
+    let columns = vec![column("id", TEXT, true), column("v", TEXT, false), column("w", TEXT, false)];
+    let table = table("public", "t", columns, vec![0]);
+    let mut encoder = encoder(settings("t"), &table, &context(1, 0, None));
+    let old = message(&[Value::Text(b"\xe9"), text("v"), Value::Text(b"\xff")]);
+    let new = message(&[Value::Text(b"\xe9"), Value::Text(b"a\xe8"), UNCHANGED]);
+    let (before, after) = (Row::Full(row(&old)), Row::Full(row(&new)));
+    let event =
+        Event { before: Some(before), after: Some(after), old: Some(before), ..event(&table, Op::Update, 1) };
+    let mut records = Records::default();
+    let written = encoder.change(&event, 0, &mut records).unwrap();
+    assert_eq!((written.undecoded, written.unrepresentable), (5, 0));
+    let (key, value, headers) = record(&records, 0);
+    assert_eq!(key.as_deref(), Some(r#"{"id":"\\xe9"}"#));
+    let rows =
+        r#"{"before":{"id":"\\xe9","v":"v","w":"\\xff"},"after":{"id":"\\xe9","v":"\\x61e8","w":"\\xff"},"#;
+    assert!(value.unwrap().starts_with(rows));
+    assert_eq!(headers.last().unwrap(), &("headwater.undecoded".to_owned(), "id,w,v".to_owned()));
+    let mut told = Vec::new();
+    while let Some(column) = encoder.tell_undecoded(table.slot) {
+        told.push(column.to_owned());
+    }
+    assert_eq!(told, ["id", "w", "v"]);
+    // What is declared fits all of it.
+    let mut encoder = JsonEncoder::new(EncodeSettings { texts: TextEncoding::Latin1, ..settings("t") });
+    encoder.set_table(&table, Naming::default());
+    encoder.begin_transaction(&context(1, 0, None));
+    let mut records = Records::default();
+    assert_eq!(encoder.change(&event, 0, &mut records).unwrap().undecoded, 0);
+    let (key, _, headers) = record(&records, 0);
+    assert_eq!((key.as_deref(), headers.len()), (Some("{\"id\":\"\u{e9}\"}"), 3));
+}
+
+#[test]
+fn a_text_that_does_not_fit_is_named_where_a_record_shows_it() {
+    let mut columns = vec![column("id", TEXT, true), column("v", TEXT, false), column("w", TEXT, false)];
+    columns[0].mask = Some(Mask::Stars { chars: 2 });
+    columns[1].mask = Some(Mask::Stars { chars: 2 });
+    columns[2].mask = Some(Mask::Truncate { chars: 3 });
+    let table = table("public", "t", columns, vec![0]);
+    let mut encoder = encoder(settings("t"), &table, &context(1, 0, None));
+    let new = message(&[Value::Text(b"\xe9"), Value::Text(b"\xe8"), Value::Text(b"\xff")]);
+    let event = Event { after: Some(Row::Full(row(&new))), ..event(&table, Op::Create, 1) };
+    let mut records = Records::default();
+    assert_eq!(encoder.change(&event, 0, &mut records).unwrap().undecoded, 2);
+    let (key, value, headers) = record(&records, 0);
+    assert_eq!(key.as_deref(), Some(r#"{"id":"\\xe9"}"#));
+    assert!(value.unwrap().contains(r#""after":{"id":"**","v":"**","w":"\\xf"}"#));
+    assert_eq!(headers.last().unwrap(), &("headwater.undecoded".to_owned(), "id,w".to_owned()));
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(super) fn push_string(out: &mut Vec<u8>, text: &[u8]) -> Wholeness {
 #[must_use]
 pub(super) enum Wholeness {
     Whole,
-    /// Bytes that are no UTF-8 became U+FFFD: a server whose encoding is SQL_ASCII sends whatever it was given.
+    /// Bytes that are no UTF-8 became U+FFFD.
     Replaced,
 }
 

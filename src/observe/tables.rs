@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::core::Collector;
-use prometheus::{IntCounter, IntCounterVec};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 use serde::{Deserialize, Serialize};
 
 use super::families::Families;
@@ -18,6 +18,7 @@ use crate::event::Op;
 pub struct TableCounters {
     pending: [Pending; OPERATIONS.len()],
     unrepresentable: u64,
+    undecoded: u64,
     dirty: bool,
     resolved: Resolved,
 }
@@ -39,6 +40,18 @@ impl TableCounters {
         self.dirty |= values > 0;
     }
 
+    /// Values with a text that does not fit its encoding and was written in hexadecimal.
+    #[inline]
+    pub fn undecoded(&mut self, values: u64) {
+        self.undecoded += values;
+        self.dirty |= values > 0;
+    }
+
+    /// Columns of the table that are left out because there is no form for their types.
+    pub fn left_out_columns(&self, columns: usize) {
+        self.resolved.left_out.set(i64::try_from(columns).unwrap_or(i64::MAX));
+    }
+
     /// Publishes what was counted; free when nothing was, which is what it returns.
     pub fn flush(&mut self) -> bool {
         if !self.dirty {
@@ -53,6 +66,7 @@ impl TableCounters {
             }
         }
         self.resolved.unrepresentable.inc_by(std::mem::take(&mut self.unrepresentable));
+        self.resolved.undecoded.inc_by(std::mem::take(&mut self.undecoded));
         self.dirty = false;
         true
     }
@@ -78,12 +92,14 @@ pub struct TableTotals {
     pub read: u64,
 }
 
-/// The three families with a table in their labels.
+/// The families with a table in their labels.
 #[derive(Clone, Debug)]
 pub(super) struct TableFamilies {
     events: IntCounterVec,
     bytes: IntCounterVec,
     unrepresentable: IntCounterVec,
+    undecoded: IntCounterVec,
+    left_out: IntGaugeVec,
     totals: Arc<Totals>,
     /// Tables with labels of their own.
     named: Arc<Mutex<BTreeSet<(String, String)>>>,
@@ -109,6 +125,16 @@ impl TableFamilies {
                 "Column values that the chosen form cannot hold: replaced, and logged once per column.",
                 &["schema", "table"],
             )?,
+            undecoded: families.counters(
+                "headwater_undecoded_values_total",
+                "Column values with a text that does not fit source.sql_ascii: in hexadecimal, and logged once per column.",
+                &["schema", "table"],
+            )?,
+            left_out: families.gauges(
+                "headwater_left_out_columns",
+                "Captured columns that are left out because there is no form for their types; logged once each.",
+                &["schema", "table"],
+            )?,
             totals: Arc::default(),
             named: Arc::default(),
             max,
@@ -123,11 +149,14 @@ impl TableFamilies {
         TableCounters {
             pending: Default::default(),
             unrepresentable: 0,
+            undecoded: 0,
             dirty: false,
             resolved: Resolved {
                 events: each(&self.events),
                 bytes: each(&self.bytes),
                 unrepresentable: self.unrepresentable.with_label_values(&[schema, table]),
+                undecoded: self.undecoded.with_label_values(&[schema, table]),
+                left_out: self.left_out.with_label_values(&[schema, table]),
                 totals: Arc::clone(&self.totals),
             },
         }
@@ -190,6 +219,8 @@ struct Resolved {
     events: [IntCounter; OPERATIONS.len()],
     bytes: [IntCounter; OPERATIONS.len()],
     unrepresentable: IntCounter,
+    undecoded: IntCounter,
+    left_out: IntGauge,
     totals: Arc<Totals>,
 }
 
@@ -253,9 +284,11 @@ mod tests {
         let mut again = families.resolve("public", "users");
         again.inc(Op::Update, 1);
         again.unrepresentable(3);
+        again.undecoded(2);
         again.flush();
         assert_eq!(families.total(Op::Update), 2);
         assert_eq!(families.unrepresentable.with_label_values(&["public", "users"]).get(), 3);
+        assert_eq!(families.undecoded.with_label_values(&["public", "users"]).get(), 2);
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod reconcile;
 #[doc(hidden)]
 pub mod rehearsal;
 pub mod repeats;
+mod replaced;
 mod session;
 mod shutdown;
 mod snapshot;

@@ -4,8 +4,13 @@
 use crate::encode::{JsonEncoder, Naming};
 use crate::event::{Selection, Table};
 
-/// Prepares the table and the encoder of its rows, which go to `topic`.
-pub(crate) fn table(table: &mut Table, selection: &Selection, encoder: &mut JsonEncoder, topic: &str) {
+/// Prepares the table and the encoder of its rows, which go to `topic`. Returns how many captured columns are left out.
+pub(crate) fn table(
+    table: &mut Table,
+    selection: &Selection,
+    encoder: &mut JsonEncoder,
+    topic: &str,
+) -> usize {
     for column in table.set_key(&selection.key_columns(&table.schema, &table.name)) {
         tracing::warn!(
             schema = table.schema,
@@ -26,7 +31,9 @@ pub(crate) fn table(table: &mut Table, selection: &Selection, encoder: &mut Json
     }
     let names = table.columns.iter().map(|column| column.name.as_str());
     let source_types = selection.source_types(&table.schema, &table.name, names);
-    for dropped in encoder.set_table(table, Naming { topic, source_types: &source_types }) {
+    let dropped = encoder.set_table(table, Naming { topic, source_types: &source_types });
+    let left_out = dropped.len();
+    for dropped in dropped {
         tracing::warn!(
             schema = table.schema,
             table = table.name,
@@ -44,4 +51,5 @@ pub(crate) fn table(table: &mut Table, selection: &Selection, encoder: &mut Json
             "source.mask_columns names the column, but its values are no texts: they are not hidden"
         );
     }
+    left_out
 }

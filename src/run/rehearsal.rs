@@ -42,7 +42,8 @@ struct Nowhere {
 }
 
 impl Rehearsal {
-    /// Nothing was read yet. `types` are those that the relations will name and that are not scalar built-in ones.
+    /// Nothing was read yet. `types` are those that the relations will name and that are not scalar built-in ones. Texts are as of a
+    /// database in SQL_ASCII.
     pub fn new(config: &Config, types: Vec<TypeDetails>) -> Result<Self> {
         let mut router = Router::new(&config.name, &config.topics.pattern);
         let full = config.events.transaction_metadata == TransactionMetadata::Full;
@@ -64,6 +65,7 @@ impl Rehearsal {
                     transaction_block: config.events.transaction_metadata != TransactionMetadata::Off,
                     context_headers: config.events.context_headers,
                     placeholder: config.events.unavailable_value_placeholder.clone(),
+                    texts: config.source.sql_ascii,
                     modes: config.events.modes,
                 }),
                 skip: Vec::new(),

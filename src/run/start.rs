@@ -14,6 +14,7 @@ use crate::encode::{EncodeSettings, JsonEncoder};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Op, Resume, Router, Selection, TopicId};
 use crate::lsn::Lsn;
+use crate::modes::TextEncoding;
 use crate::observe::status::Server;
 use crate::run::brokers::{self, Brokers};
 use crate::run::budget::Budget;
@@ -64,6 +65,7 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
     let lookup = Lookup::prefetch(Arc::clone(&sql), runtime.clone(), oids);
     let mut connection = Connection::open(&config.name, &config.source, config.limits.max_message)?;
     let identity = connection.identify_system()?;
+    let encoder = encode_settings(config, identity.system_id, text_encoding(config, &connection));
     steps.done("replication_log_in");
     let (sink, checkpoint) = destination.opened(config, control, &routes.router, &mut steps)?;
     let capacity = sink.capacity();
@@ -88,6 +90,7 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
         router: &mut routes.router,
         budget: &budget,
         identity: &identity,
+        encoder: &encoder,
         checkpoint: checkpoint.as_ref(),
         slot: state.as_ref(),
     };
@@ -128,7 +131,7 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
         stream,
         streamed: Streamed::new(spool, version),
         fallback: Arc::clone(&shared.fallback),
-        translator: Translator::new(translation(shared, routes, identity.system_id)?, resume),
+        translator: Translator::new(translation(shared, routes, encoder)?, resume),
         describe: Box::new(lookup),
         publisher,
         feedback: Feedback::new(times, lsn),
@@ -151,6 +154,7 @@ struct Ready<'a> {
     router: &'a mut Router,
     budget: &'a Budget,
     identity: &'a Identity,
+    encoder: &'a EncodeSettings,
     checkpoint: Option<&'a Position>,
     slot: Option<&'a SlotState>,
 }
@@ -170,8 +174,9 @@ enum First {
 impl Ready<'_> {
     /// Does what the plan says comes before the stream.
     fn first(self, plan: Plan, mut connection: Connection, sink: Box<dyn Sink>) -> Result<First> {
-        let Self { shared, control, runtime, sql, captured, router, budget, identity, checkpoint, slot } =
-            self;
+        let Self {
+            shared, control, runtime, sql, captured, router, budget, identity, checkpoint, slot, ..
+        } = self;
         let config = &*shared.config;
         let plan = match plan {
             Plan::Nothing(reason) => {
@@ -181,7 +186,7 @@ impl Ready<'_> {
             Plan::Snapshot(plan) => {
                 let position = start_position(config, identity, Lsn::INVALID, &Resume::default());
                 let publisher = publisher(config, budget, sink, position.clone(), false);
-                let encoder = encode_settings(config, identity.system_id);
+                let encoder = self.encoder.clone();
                 let job = Job { shared, control, runtime, sql, captured, router, encoder, position };
                 let (publisher, lsn) = match snapshot::take(job, &plan, connection, publisher)? {
                     Taken::Through { publisher, lsn } => (publisher, lsn),
@@ -332,12 +337,25 @@ fn start_stream(
     })
 }
 
-fn translation(shared: &Shared, routes: Routes, system_id: u64) -> Result<translate::Parts> {
+/// What PostgreSQL sends in UTF-8 unless it cannot.
+fn text_encoding(config: &Config, connection: &Connection) -> TextEncoding {
+    if !connection.is_sql_ascii() {
+        return TextEncoding::Utf8;
+    }
+    let encoding = config.source.sql_ascii;
+    tracing::info!(
+        sql_ascii = encoding.word(),
+        "the database is in SQL_ASCII: what its texts are is declared"
+    );
+    encoding
+}
+
+fn translation(shared: &Shared, routes: Routes, encoder: EncodeSettings) -> Result<translate::Parts> {
     let config = &*shared.config;
     Ok(translate::Parts {
         selection: selection(config)?,
         router: routes.router,
-        encoder: JsonEncoder::new(encode_settings(config, system_id)),
+        encoder: JsonEncoder::new(encoder),
         settings: translate::Settings {
             transaction_topic: routes.transaction_topic,
             message_topic: message_topic(config),
@@ -452,7 +470,7 @@ pub(super) fn selection(config: &Config) -> Result<Selection> {
     Selection::new(&config.source)?.with_source_types(&config.events.column_propagate_source_type)
 }
 
-fn encode_settings(config: &Config, system_id: u64) -> EncodeSettings {
+fn encode_settings(config: &Config, system_id: u64, texts: TextEncoding) -> EncodeSettings {
     EncodeSettings {
         name: config.name.clone(),
         database: config.source.database.clone(),
@@ -461,6 +479,7 @@ fn encode_settings(config: &Config, system_id: u64) -> EncodeSettings {
         transaction_block: config.events.transaction_metadata != TransactionMetadata::Off,
         context_headers: config.events.context_headers,
         placeholder: config.events.unavailable_value_placeholder.clone(),
+        texts,
         modes: config.events.modes,
     }
 }

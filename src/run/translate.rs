@@ -10,8 +10,8 @@ use crate::event::{Assembler, Change, Op, Resume, Router, Selection, Table, Tabl
 use crate::lsn::{Lsn, Oid, UnixMicros};
 use crate::observe::{Metrics, TableCounters};
 use crate::run::describe::Describe;
-use crate::run::prepare;
 use crate::run::streamed::{Order, StreamCommit};
+use crate::run::{prepare, replaced};
 
 /// Decoder, assembler and encoder with what they know of the relations of this session.
 pub(crate) struct Translator {
@@ -274,8 +274,10 @@ impl Translator {
             let details = describe.table(relation)?;
             let find = |oid| describe.type_details(oid);
             let mut table = crate::event::resolve(relation, (slot, topic), details.as_ref(), find, &selected);
-            prepare::table(&mut table, &self.selection, &mut self.encoder, self.router.name(topic));
+            let left_out =
+                prepare::table(&mut table, &self.selection, &mut self.encoder, self.router.name(topic));
             let counters = self.metrics.table(&table.schema, &table.name);
+            counters.left_out_columns(left_out);
             Some(Captured { table, counters })
         } else {
             None
@@ -349,17 +351,7 @@ impl Translator {
                 let before = out.byte_len();
                 let written = encoder.change(&event, now.nanos(), out)?;
                 counters.inc(event.op, (out.byte_len() - before) as u64);
-                counters.unrepresentable(written.unrepresentable.into());
-                if written.unrepresentable > 0 {
-                    if let Some(column) = encoder.tell_unrepresentable(&event) {
-                        tracing::warn!(
-                            schema = event.table.schema,
-                            table = event.table.name,
-                            column,
-                            "a value has no place in the chosen form and was replaced; said once, counted each time"
-                        );
-                    }
-                }
+                replaced::tell(written, &event, encoder, counters);
             }
         }
         Ok(())
@@ -510,6 +502,7 @@ mod tests {
     use super::*;
     use crate::encode::{EncodeSettings, Modes};
     use crate::lsn::Xid;
+    use crate::modes::TextEncoding;
     use crate::observe::About;
     use crate::source::catalog::{TableDetails, TypeDetails};
 
@@ -535,6 +528,7 @@ mod tests {
             transaction_block: false,
             context_headers: false,
             placeholder: String::new(),
+            texts: TextEncoding::Utf8,
             modes: Modes::default(),
         });
         let parts = Parts {

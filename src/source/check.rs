@@ -28,7 +28,7 @@ pub async fn preflight(name: &str, source: &Source) -> Vec<Obstacle> {
 
 async fn inspect_all(sql: &Sql, name: &str, source: &Source, found: &mut Vec<Obstacle>) -> Result<()> {
     let system = system::inspect(sql).await?;
-    settings(&system, found);
+    settings(&system, source, found);
     if system.role.replication || system.role.superuser {
         replication_connection(name, source, found).await;
     }
@@ -38,7 +38,7 @@ async fn inspect_all(sql: &Sql, name: &str, source: &Source, found: &mut Vec<Obs
 }
 
 /// Settings of the server and attributes of the role.
-fn settings(system: &System, found: &mut Vec<Obstacle>) {
+fn settings(system: &System, source: &Source, found: &mut Vec<Obstacle>) {
     if system.wal_level != "logical" {
         found.push(blocking(
             format!("wal_level is {}", system.wal_level),
@@ -75,8 +75,11 @@ fn settings(system: &System, found: &mut Vec<Obstacle>) {
     if system.encoding == "SQL_ASCII" {
         found.push(warning(
             format!("database {:?} has the encoding SQL_ASCII", system.database),
-            "the server does not know the encoding of its text and cannot convert it: values that are not UTF-8 cannot be written as JSON",
-            "dump and restore into a database WITH ENCODING 'UTF8', or keep such columns out with source.exclude_columns",
+            &format!(
+                "the server does not know the encoding of its texts and cannot convert them: they are taken for {}, as source.sql_ascii says, and what does not fit is written in hexadecimal; names of tables, columns and types, defaults and labels must be UTF-8",
+                source.sql_ascii.word()
+            ),
+            "-- set source.sql_ascii to the encoding that the applications use; or dump and restore into a database WITH ENCODING 'UTF8'",
         ));
     }
     if system.version.at_least(13) && system.max_slot_wal_keep_size.is_none() {

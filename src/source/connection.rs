@@ -37,6 +37,7 @@ pub struct Connection {
     /// For one small message or answer.
     pub(super) patience: Duration,
     process_id: i32,
+    sql_ascii: bool,
 }
 
 /// Who connects to what, and what for.
@@ -82,6 +83,12 @@ impl Connection {
     #[must_use]
     pub fn process_id(&self) -> i32 {
         self.process_id
+    }
+
+    /// Whether the database is in SQL_ASCII: texts come as they were stored, in an encoding that the server does not know.
+    #[must_use]
+    pub fn is_sql_ascii(&self) -> bool {
+        self.sql_ascii
     }
 
     /// Runs one command and returns its rows.
@@ -130,6 +137,10 @@ impl Connection {
         };
         connection.inbox.set_max_message(max_message);
         connection.read_version(deadline)?;
+        if connection.sql_ascii {
+            // Otherwise the server refuses to send what is not UTF-8, and with it everything behind.
+            connection.query_until("SET client_encoding = SQL_ASCII", deadline)?;
+        }
         if purpose.replication && connection.version.at_least(12) {
             let timeout = source.wal_sender_timeout.as_millis();
             connection.query_until(&format!("SET wal_sender_timeout = {timeout}"), deadline)?;
@@ -150,6 +161,7 @@ impl Connection {
             version: ServerVersion(0),
             patience: source.connect_timeout,
             process_id: 0,
+            sql_ascii: false,
         };
         connection.log_in(purpose, deadline).map_err(|error| match error.kind() {
             // With TLS 1.3 a server refuses our certificate only now, with an alert.
@@ -236,7 +248,8 @@ impl Connection {
             self.inbox.consume(used);
             match tag {
                 b'N' => log_notice(self.inbox.consumed(length)),
-                b'S' | b'A' => {}
+                b'S' => self.sql_ascii |= self.inbox.consumed(length) == SQL_ASCII,
+                b'A' => {}
                 tag => return Ok((tag, self.inbox.consumed(length))),
             }
         }
@@ -349,6 +362,9 @@ pub(super) fn protocol(detail: String) -> Error {
 pub(super) fn unexpected(tag: u8) -> Error {
     protocol(format!("a message of type {:?} came out of turn", char::from(tag)))
 }
+
+/// A parameter status.
+const SQL_ASCII: &[u8] = b"server_encoding\0SQL_ASCII\0";
 
 /// The settings under which values are printed, whatever the database or the role have set; also for ordinary SQL.
 pub(super) const PINNED: [(&str, &str); 6] = [

@@ -60,6 +60,9 @@ impl ServerMessage {
             text.push_str(more);
         }
         let mut error = Error::new(kind, text);
+        if self.is_no_text() {
+            error = error.with_hint(NO_TEXT);
+        }
         if !self.sqlstate.is_empty() {
             error = error.with_sqlstate(self.sqlstate);
         }
@@ -82,11 +85,18 @@ impl ServerMessage {
             "55000" => self.wrong_state(),
             "58P01" if self.says("has already been removed") => Kind::SlotInvalidated,
             "0A000" | "53400" => Kind::SourceSettings,
+            // The log says the same the next time.
+            _ if self.is_no_text() => Kind::SourceSettings,
             "08P01" => Kind::SourceProtocol,
             "53300" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03" => Kind::SourceUnreachable,
             code if code.starts_with("08") => Kind::SourceUnreachable,
             _ => Kind::SourceServer,
         }
+    }
+
+    /// `character_not_in_repertoire`, `untranslatable_character`
+    fn is_no_text(&self) -> bool {
+        matches!(self.sqlstate.as_str(), "22021" | "22P05")
     }
 
     /// 42704 `undefined_object`.
@@ -119,6 +129,10 @@ impl ServerMessage {
         self.message.contains(text) || self.detail.as_deref().is_some_and(|detail| detail.contains(text))
     }
 }
+
+/// For example a byte in WIN1252 that it has no character for, or a name in SQL_ASCII that is not UTF-8.
+const NO_TEXT: &str = "a text in the database has no form in UTF-8. Of a name, a default or a label: rename or change it. Of a row: correct it, and \
+     since the log keeps what it was, drop the slot and go on with source.on_gap = \"continue\"";
 
 #[cfg(test)]
 mod tests {
@@ -164,6 +178,7 @@ mod tests {
             (b"C08006\0Mconnection failure\0\0", Kind::SourceUnreachable),
             (b"C08P01\0Munsupported startup parameter: replication\0\0", Kind::SourceProtocol),
             (b"CXX000\0Mcache lookup failed\0\0", Kind::SourceServer),
+            (b"C22P05\0Mcharacter with byte sequence 0x81\0\0", Kind::SourceSettings),
         ] {
             let error = error(fields);
             assert_eq!(error.kind(), kind, "{error}");

@@ -3,6 +3,7 @@
 mod crud;
 mod ddl;
 mod delivery;
+mod encodings;
 mod heartbeats;
 mod lines;
 mod messages;
@@ -42,7 +43,11 @@ impl Pipeline {
 
     #[track_caller]
     fn on(server: &Postgres, setup: &str, configure: impl FnOnce(Builder) -> Builder) -> Self {
-        let db = server.database("changes");
+        Self::over(server.database("changes"), setup, configure)
+    }
+
+    #[track_caller]
+    fn over(db: Db, setup: &str, configure: impl FnOnce(Builder) -> Builder) -> Self {
         db.exec(setup);
         let kafka = Kafka::shared();
         let builder = Daemon::builder(&db, kafka).set("checkpoint.interval", "1ms");

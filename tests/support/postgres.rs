@@ -140,8 +140,18 @@ impl Postgres {
 
     /// A fresh, empty database, with a name that begins with `base`.
     pub(crate) fn database(&self, base: &str) -> Db {
+        self.database_with(base, "")
+    }
+
+    /// [`Postgres::database`] in an encoding as `create database` names it.
+    pub(crate) fn encoded_database(&self, base: &str, encoding: &str) -> Db {
+        let options = format!("encoding '{encoding}' lc_collate 'C' lc_ctype 'C' template template0");
+        self.database_with(base, &options)
+    }
+
+    fn database_with(&self, base: &str, options: &str) -> Db {
         let name = unique(base);
-        self.session("postgres").exec(&format!("create database {name}"));
+        self.session("postgres").exec(&format!("create database {name} {options}"));
         Db::new(name, self.port)
     }
 

@@ -11,6 +11,7 @@ use crate::config::report::{Mistake, Report};
 use crate::config::settings::Settings;
 use crate::config::typed::quote;
 use crate::config::{key_columns, secret, url};
+use crate::modes::TextEncoding;
 
 /// PostgreSQL's NAMEDATALEN without the closing NUL.
 const LONGEST_NAME: usize = 63;
@@ -93,6 +94,8 @@ impl Builder<'_> {
             messages: self.prefixes("source.messages"),
             exclude_messages: self.prefixes("source.exclude_messages"),
             heartbeat_query: self.heartbeat_query(),
+            sql_ascii: TextEncoding::of_word(self.settings.text("source.sql_ascii").unwrap_or_default())
+                .unwrap_or_default(),
             on_gap: match self.settings.text("source.on_gap") {
                 Some("continue") => OnGap::Continue,
                 _ => OnGap::Stop,

@@ -3,24 +3,25 @@
 use std::ops::Range;
 use std::str;
 
+use super::text::Texts;
 use super::{Misfit, Scratch};
 use crate::encode::writer::{Wholeness, push_escaped, push_string};
 
 /// `"a"=>"1", "b"=>NULL` becomes `"{\"a\":\"1\",\"b\":null}"`.
 pub(super) fn json(text: &[u8], out: &mut Vec<u8>, scratch: &mut Scratch) -> Result<(), Misfit> {
     scratch.object.clear();
-    object(text, &mut scratch.object, &mut scratch.lossy)?;
-    // Whole: what is no UTF-8 was replaced inside the object.
+    object(text, &mut scratch.object, &mut scratch.texts)?;
+    // Whole: what is no UTF-8 has its form inside the object already.
     let _ = push_string(out, &scratch.object);
     Ok(())
 }
 
 /// The object itself.
-pub(super) fn object(text: &[u8], out: &mut Vec<u8>, lossy: &mut u32) -> Result<(), Misfit> {
+pub(super) fn object(text: &[u8], out: &mut Vec<u8>, texts: &mut Texts) -> Result<(), Misfit> {
     let mut rest = text;
     out.push(b'{');
     while !rest.is_empty() {
-        rest = pair(rest, out, lossy)?;
+        rest = pair(rest, out, texts)?;
         if !rest.is_empty() {
             out.push(b',');
         }
@@ -30,8 +31,8 @@ pub(super) fn object(text: &[u8], out: &mut Vec<u8>, lossy: &mut u32) -> Result<
 }
 
 /// One pair of a text that has one; returns the next, or nothing.
-fn pair<'a>(text: &'a [u8], out: &mut Vec<u8>, lossy: &mut u32) -> Result<&'a [u8], Misfit> {
-    let rest = quoted(text, out, lossy)?;
+fn pair<'a>(text: &'a [u8], out: &mut Vec<u8>, texts: &mut Texts) -> Result<&'a [u8], Misfit> {
+    let rest = quoted(text, out, texts)?;
     let rest = rest.strip_prefix(b"=>").ok_or(Misfit::Malformed)?;
     out.push(b':');
     let rest = match rest.strip_prefix(b"NULL") {
@@ -39,7 +40,7 @@ fn pair<'a>(text: &'a [u8], out: &mut Vec<u8>, lossy: &mut u32) -> Result<&'a [u
             out.extend_from_slice(b"null");
             rest
         }
-        None => quoted(rest, out, lossy)?,
+        None => quoted(rest, out, texts)?,
     };
     if rest.is_empty() {
         return Ok(rest);
@@ -57,14 +58,14 @@ pub(super) struct Pair {
 /// The object with its keys in the order of a Java `HashMap`, which Debezium keeps it in: by the low bits of the hash, and
 /// as they came where those are the same.
 pub(super) fn hashed_object(text: &[u8], out: &mut Vec<u8>, scratch: &mut Scratch) -> Result<(), Misfit> {
-    let Scratch { object, pairs, lossy, .. } = scratch;
+    let Scratch { object, pairs, texts, .. } = scratch;
     object.clear();
     pairs.clear();
     let mut rest = text;
     while !rest.is_empty() {
         let start = object.len();
         let hash = java_hash(rest);
-        rest = pair(rest, object, lossy)?;
+        rest = pair(rest, object, texts)?;
         pairs.push(Pair { hash, span: start..object.len() });
     }
     let mut buckets = 16;
@@ -105,18 +106,23 @@ fn java_hash(pairs: &[u8]) -> u32 {
 }
 
 /// A quoted string at the start of `text`; returns what follows it.
-fn quoted<'a>(text: &'a [u8], out: &mut Vec<u8>, lossy: &mut u32) -> Result<&'a [u8], Misfit> {
-    let mut rest = text.strip_prefix(b"\"").ok_or(Misfit::Malformed)?;
+fn quoted<'a>(text: &'a [u8], out: &mut Vec<u8>, texts: &mut Texts) -> Result<&'a [u8], Misfit> {
+    let inner = text.strip_prefix(b"\"").ok_or(Misfit::Malformed)?;
+    let start = out.len();
+    let mut rest = inner;
+    let mut plain = true;
     out.push(b'"');
     loop {
         let end = memchr::memchr2(b'"', b'\\', rest).ok_or(Misfit::Malformed)?;
         let (run, special) = rest.split_at(end);
-        if push_escaped(out, run) == Wholeness::Replaced {
-            *lossy += 1;
-        }
+        plain = plain && texts.is_utf8(run) && push_escaped(out, run) == Wholeness::Whole;
         rest = match special {
             [b'"', after @ ..] => {
                 out.push(b'"');
+                if !plain {
+                    out.truncate(start);
+                    texts.push_quoted(&inner[..inner.len() - special.len()], out);
+                }
                 return Ok(after);
             }
             [_, escaped @ (b'"' | b'\\'), after @ ..] => {

@@ -10,7 +10,7 @@ use sha2::{Sha224, Sha256, Sha384, Sha512};
 
 use super::{Scratch, ValueWriter};
 use crate::decode::Value;
-use crate::encode::writer::{Wholeness, push_escaped};
+use crate::encode::writer::push_escaped;
 use crate::event::Column;
 use crate::masks::{HashAlgorithm, HashVersion, Mask, Salt};
 use crate::modes::Modes;
@@ -65,7 +65,10 @@ impl Masked {
     pub(in crate::encode) fn hides(&self, old: Value<'_>, new: Value<'_>) -> bool {
         match (self, old, new) {
             (Self::Constant(_), ..) => true,
-            (Self::Beginning { units, halves }, Value::Text(old), Value::Text(new)) => {
+            // What is no UTF-8 may be written in hexadecimal, of which less is shown.
+            (Self::Beginning { units, halves }, Value::Text(old), Value::Text(new))
+                if str::from_utf8(old).is_ok() && str::from_utf8(new).is_ok() =>
+            {
                 let cut = |text| beginning(text, *units);
                 let (one, other) = (cut(old), cut(new));
                 one.0 == other.0 && (!halves || one.1 == other.1)
@@ -80,14 +83,14 @@ impl Masked {
             out.extend_from_slice(json);
             return;
         }
+        let text = scratch.texts.decoded(text);
         out.push(b'"');
         match self {
             Self::Constant(_) => {}
             Self::Beginning { units, halves } => {
                 let (beginning, half) = beginning(text, *units);
-                if push_escaped(out, beginning) == Wholeness::Replaced {
-                    scratch.lossy += 1;
-                }
+                // Whole: it is UTF-8.
+                let _ = push_escaped(out, beginning);
                 if let Some(half) = half.filter(|_| *halves) {
                     out.extend_from_slice(b"\\u");
                     push_digits(&half.to_be_bytes(), b"0123456789ABCDEF", 4, out);
@@ -130,7 +133,7 @@ fn beginning(text: &[u8], units: usize) -> (&[u8], Option<u16>) {
         Err(cut) if cut.error_len().is_none() => {
             window.get(..cut.valid_up_to()).and_then(|valid| str::from_utf8(valid).ok()).unwrap_or_default()
         }
-        // Of a server whose encoding is SQL_ASCII: nobody knows what its characters are.
+        // Not of a text that was decoded.
         Err(_) => return (text.get(..units).unwrap_or(text), None),
     };
     let mut taken = 0;
@@ -202,6 +205,7 @@ const VARCHAR: u32 = 1043;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::modes::TextEncoding;
 
     fn written(masked: &Masked, text: &str) -> String {
         let mut out = Vec::new();
@@ -233,11 +237,24 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_cut_as_bytes() {
-        let mut out = Vec::new();
-        let cut = Masked::Beginning { units: 1, halves: true };
-        cut.write(&[0x80; 40], &mut out, &mut Scratch::default());
-        assert_eq!(String::from_utf8(out).unwrap(), "\"\u{FFFD}\"");
+    fn texts_are_hidden_as_they_would_be_shown() {
+        use TextEncoding::{Latin1, Utf8, Win1252};
+        let cut = || Masked::Beginning { units: 4, halves: true };
+        let digest = || hash(HashVersion::V2, HashAlgorithm::Sha256, "x", 8);
+        for (encoding, mask, text, shown, undecoded) in [
+            (Latin1, cut(), &b"caf\xe9s"[..], "caf\u{e9}".to_owned(), 0),
+            (Utf8, cut(), b"caf\xe9s", "\\\\x63".to_owned(), 1),
+            (Win1252, cut(), b"\x81", "\\\\x81".to_owned(), 1),
+            (Latin1, digest(), b"caf\xe9", written(&digest(), "caf\u{e9}").trim_matches('"').to_owned(), 0),
+            (Utf8, digest(), b"caf\xe9", written(&digest(), "\\x636166e9").trim_matches('"').to_owned(), 1),
+            (Utf8, Masked::Constant(b"\"**\""[..].into()), b"\xe9", "**".to_owned(), 0),
+        ] {
+            let (mut out, mut scratch) = (Vec::new(), Scratch::default());
+            scratch.texts.encoding = encoding;
+            mask.write(text, &mut out, &mut scratch);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("\"{shown}\""), "{encoding:?}");
+            assert_eq!((scratch.texts.undecoded, scratch.lossy), (undecoded, 0));
+        }
     }
 
     /// From recordings of Debezium, and beyond the first 65,535 bytes what a JVM prints.
@@ -276,6 +293,8 @@ mod tests {
         assert!(!cut.hides(text("abc"), text("acc")) && !cut.hides(text("a"), Value::Null));
         assert!(!cut.hides(text("a😀"), text("a\u{10FFFF}")));
         assert!(Masked::Beginning { units: 2, halves: false }.hides(text("a😀"), text("a\u{10FFFF}")));
+        let one = Value::Text(b"ab\xe9");
+        assert!(!cut.hides(one, text("abc")) && !cut.hides(one, Value::Text(b"ab\xe8")));
         assert!(!hash(HashVersion::V2, HashAlgorithm::Md5, "x", 9).hides(text("a"), text("b")));
     }
 }

@@ -23,6 +23,7 @@ mod source_type;
 mod stand_in;
 mod structured;
 mod temporal;
+mod text;
 mod vector;
 
 pub(super) use binary::push_bytes;
@@ -36,7 +37,7 @@ use self::geometry::Shape;
 use self::money::MoneyForm;
 use self::quirk::Quirk;
 use self::structured::Structured;
-use super::writer::{Wholeness, push_string};
+use self::text::Texts;
 use crate::modes::BinaryMode;
 
 /// How the values of one column are written.
@@ -142,8 +143,10 @@ pub(super) struct Scratch {
     pairs: Vec<hstore::Pair>,
     /// NULLs in arrays, ever.
     nulls: u32,
-    /// Values that could not be written as they are (null in their place, or U+FFFD in them), since last asked.
+    /// Values that could not be written as they are (null in their place), since last asked.
     pub lossy: u32,
+    /// In which encoding texts come, and which did not fit it.
+    pub texts: Texts,
 }
 
 impl ValueWriter {
@@ -175,9 +178,7 @@ impl ValueWriter {
     pub(super) fn write(&self, text: &[u8], out: &mut Vec<u8>, scratch: &mut Scratch) -> Result<(), Misfit> {
         match self {
             Self::Text => {
-                if push_string(out, text) == Wholeness::Replaced {
-                    scratch.lossy += 1;
-                }
+                scratch.texts.push(text, out);
                 Ok(())
             }
             Self::Int { min, max } => number::int(text, *min, *max, out),
@@ -225,7 +226,7 @@ impl ValueWriter {
             Self::IsoTime => iso::time(text, out),
             Self::IsoTimestamp => iso::timestamp(text, out),
             Self::Structured(form) => structured::write(*form, text, out),
-            Self::HstoreMap => hstore::object(text, out, &mut scratch.lossy),
+            Self::HstoreMap => hstore::object(text, out, &mut scratch.texts),
             Self::Postgis(kind) => postgis::write(*kind, text, out),
             Self::Embedding(kind) => vector::write(*kind, text, out),
             Self::Quirk(quirk) => quirk.write(text, out, scratch),

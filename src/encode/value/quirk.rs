@@ -131,7 +131,7 @@ impl Quirk {
                 let mut object = std::mem::take(&mut scratch.element);
                 object.clear();
                 let result = hstore::hashed_object(text, &mut object, scratch);
-                // Whole: what is no UTF-8 was replaced inside the object.
+                // Whole: what is no UTF-8 has its form inside the object already.
                 let _ = push_string(out, &object);
                 scratch.element = object;
                 return result;

@@ -8,6 +8,7 @@ use crate::encode::{JsonEncoder, Records};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, KeyOf, Op, Row, SnapshotRecord, Table, TransactionContext};
 use crate::observe::{Metrics, TableCounters};
+use crate::run::replaced;
 use crate::run::snapshot::tables::Source;
 
 /// Decoder and encoder of a snapshot.
@@ -151,17 +152,7 @@ impl Rows {
         let before = out.byte_len();
         let written = encoder.change(&event, now_ns, out)?;
         counters.inc(Op::Read, (out.byte_len() - before) as u64);
-        counters.unrepresentable(written.unrepresentable.into());
-        if written.unrepresentable > 0 {
-            if let Some(column) = encoder.tell_unrepresentable(&event) {
-                tracing::warn!(
-                    schema = event.table.schema,
-                    table = event.table.name,
-                    column,
-                    "a value has no place in the chosen form and was replaced; said once, counted each time"
-                );
-            }
-        }
+        replaced::tell(written, &event, encoder, counters);
         Ok(())
     }
 }
@@ -177,6 +168,7 @@ mod tests {
     use crate::encode::{EncodeSettings, Modes, Naming};
     use crate::event::{Column, TableSlot, TopicId};
     use crate::lsn::{Lsn, Oid, UnixMicros, Xid};
+    use crate::modes::TextEncoding;
     use crate::observe::About;
     use crate::source::catalog::{TypeDetails, TypeKind};
 
@@ -219,6 +211,7 @@ mod tests {
             transaction_block: true,
             context_headers: true,
             placeholder: String::new(),
+            texts: TextEncoding::Utf8,
             modes: Modes::default(),
         });
         let context = TransactionContext {

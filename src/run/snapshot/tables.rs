@@ -130,7 +130,8 @@ pub(super) async fn describe(
         let find = |oid: Oid| types.get(&oid).map(|found| in_snapshot(found, quirky));
         let topic = job.router.table(schema, name);
         let mut table = event::resolve(&relation, (TableSlot(slot), topic), Some(details), find, &selected);
-        prepare::table(&mut table, &selection, encoder, job.router.name(topic));
+        let left_out = prepare::table(&mut table, &selection, encoder, job.router.name(topic));
+        job.shared.metrics.table(schema, name).left_out_columns(left_out);
         sources.push(Source {
             schema: schema.clone(),
             name: name.clone(),
