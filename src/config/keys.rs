@@ -165,6 +165,8 @@ pub(super) const KEYS: &[Key] = &[
     entry("source.exclude_messages", Form::List, "[]", "Patterns of prefixes taken away from source.messages."),
     entry("source.heartbeat_query", Form::Text, UNSET,
         "A statement that is run in the database every events.heartbeat_interval, on a connection of its own, for those who watch its events. The slot does not need it. A failure is counted and logged, and nothing else."),
+    entry("source.discover_interval", Form::Duration(Duration::ZERO, DAY), "\"10s\"",
+        "How often tables are looked for that were made since the start, with source.publication_mode = \"tables\". They join the publication when they have a replica identity; what was written to them before is not captured. 0s: they join at the next start."),
     entry("source.sql_ascii", Form::Choice(TextEncoding::WORDS, &[]), "\"utf8\"",
         "In which encoding the texts of a database in SQL_ASCII are, which PostgreSQL does not know: utf8, latin1, latin9 or win1252. A text that does not fit it is written whole as \\x and its bytes in hexadecimal, counted, and its column is named in the header headwater.undecoded. Databases of every other encoding are converted by PostgreSQL and do not need it."),
     entry("source.on_gap", Form::Choice(&["stop", "continue"], &["snapshot"]), "\"stop\"",

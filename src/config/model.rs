@@ -88,6 +88,8 @@ pub struct Source {
     pub exclude_messages: Vec<String>,
     /// Run as often as there are heartbeats; default none.
     pub heartbeat_query: Option<String>,
+    /// How often new tables are looked for; zero: never. Default 10 s.
+    pub discover_interval: Duration,
     /// What texts are when the database is in SQL_ASCII; default UTF-8.
     pub sql_ascii: TextEncoding,
     /// What to do when changes between the checkpoint and the slot are gone; default `stop`.

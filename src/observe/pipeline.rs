@@ -63,6 +63,10 @@ pub struct PipelineMetrics {
     pub status_updates: IntCounter,
     /// Gaps accepted by `on_gap = "continue"`.
     pub gaps: IntCounter,
+    /// Tables made since the start that joined the publication.
+    pub tables_added: IntCounter,
+    /// Tables that are to be captured and are not in the publication.
+    pub tables_left_out: IntGauge,
     /// From the end of a batch to its acknowledgement, in seconds.
     pub kafka_commit: Histogram,
     transactions: IntCounter,
@@ -91,6 +95,14 @@ impl PipelineMetrics {
             gaps: families.counter(
                 "headwater_gaps_total",
                 "Gaps in the stream accepted by source.on_gap = continue.",
+            )?,
+            tables_added: families.counter(
+                "headwater_tables_added_total",
+                "Tables made while the stream ran that joined the publication.",
+            )?,
+            tables_left_out: families.gauge(
+                "headwater_tables_left_out",
+                "Tables that are to be captured and cannot join the publication yet.",
             )?,
             kafka_commit: families.histogram(
                 "headwater_kafka_commit_seconds",

@@ -228,6 +228,7 @@ pub(super) mod tests {
                 messages: vec![],
                 exclude_messages: vec![],
                 heartbeat_query: None,
+                discover_interval: pause,
                 sql_ascii: crate::modes::TextEncoding::default(),
                 on_gap: config::OnGap::Stop,
                 connect_timeout: pause,

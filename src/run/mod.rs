@@ -6,6 +6,7 @@ mod budget;
 mod check;
 mod control;
 mod describe;
+mod discover;
 mod fallback;
 pub mod feedback;
 pub mod group;

@@ -15,6 +15,7 @@ use crate::observe::{FallbackReason, Metrics, State, Status};
 use crate::obstacle::Obstacle;
 use crate::run::backoff::{Backoff, Verdict};
 use crate::run::control::Control;
+use crate::run::discover::watch_tables;
 use crate::run::fallback::Fallback;
 use crate::run::heartbeat_query::run_heartbeat_query;
 use crate::run::repeats::Repeats;
@@ -148,9 +149,12 @@ fn session(shared: &Shared, control: &Arc<Control>, handle: &Handle) -> Result<E
     let watcher = watch_slot(Arc::clone(&opened.sql), name, shared.metrics.clone());
     let watcher = handle.spawn(watcher.in_current_span());
     let query = handle.spawn(run_heartbeat_query(shared.clone()).in_current_span());
+    let tables = watch_tables(Arc::clone(&opened.sql), Arc::clone(&shared.config), shared.metrics.clone());
+    let tables = handle.spawn(tables.in_current_span());
     let ended = Session::new(*opened).run();
     watcher.abort();
     query.abort();
+    tables.abort();
     shared.metrics.spool().opened(0);
     if let Some(error) = ended.as_ref().err().filter(|error| streams && error.kind() == Kind::SourceServer) {
         // Servers fail on some transactions only while they are in progress: docs/operations.md. Again would be the same.

@@ -113,6 +113,7 @@ fn source() -> Source {
         messages: vec!["*".into()],
         exclude_messages: Vec::new(),
         heartbeat_query: None,
+        discover_interval: Duration::ZERO,
         sql_ascii: crate::modes::TextEncoding::default(),
         on_gap: OnGap::Stop,
         connect_timeout: Duration::from_secs(10),

@@ -33,6 +33,7 @@ pub(super) fn source(port: u16) -> Source {
         messages: vec!["*".into()],
         exclude_messages: Vec::new(),
         heartbeat_query: None,
+        discover_interval: Duration::ZERO,
         sql_ascii: crate::modes::TextEncoding::default(),
         on_gap: OnGap::Stop,
         connect_timeout: Duration::from_secs(5),

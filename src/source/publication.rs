@@ -88,6 +88,43 @@ pub async fn ensure(sql: &Sql, source: &Source) -> Result<Prepared> {
     Ok(Prepared { captured, statements })
 }
 
+/// A captured table that the publication lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unpublished {
+    pub schema: String,
+    pub name: String,
+    /// It has no replica identity: once it is published, PostgreSQL refuses UPDATE and DELETE on it.
+    pub mute: bool,
+}
+
+/// Captured tables that the publication of `source` lacks: those that were made since [`ensure`], or since they were last
+/// asked for. Partitions of a table that it has are not among them: it has them. One question.
+pub async fn unpublished(sql: &Sql, source: &Source, patterns: &TablePatterns) -> Result<Vec<Unpublished>> {
+    let rows = sql.query(&unpublished_query(sql.version()), &[&source.publication]).await;
+    let rows = rows.map_err(|error| error.context("look for new tables"))?;
+    let tables = rows
+        .iter()
+        .map(|row| Ok(Unpublished { schema: value(row, 0)?, name: value(row, 1)?, mute: value(row, 2)? }));
+    let mut tables: Vec<_> = tables.collect::<Result<_>>()?;
+    tables.retain(|table| patterns.matches(&table.schema, &table.name));
+    Ok(tables)
+}
+
+/// Adds tables to the publication of `source`, all or none; gives up soon where somebody else holds a lock on one.
+///
+/// # Errors
+/// [`Kind::SourcePrivilege`] and what else the server says, with the statement to be run by somebody who may.
+pub async fn add(sql: &Sql, source: &Source, tables: &[&Unpublished]) -> Result<()> {
+    let list: Vec<_> = tables.iter().map(|table| qualified(&table.schema, &table.name)).collect();
+    let statement =
+        format!("ALTER PUBLICATION {} ADD TABLE {}", identifier(&source.publication), list.join(", "));
+    // Both are one transaction, because they are sent as one.
+    sql.execute(&format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; {statement}")).await.map_err(|error| {
+        let hint = format!("let the owner of the tables, or a superuser, run: {statement}");
+        error.context("add tables to the publication").with_hint(hint)
+    })
+}
+
 /// The statements that bring the publication from what it is to what it should be.
 pub(super) fn plan(
     source: &Source,
@@ -222,6 +259,40 @@ fn inspect_query(version: ServerVersion) -> String {
         members("n.nspname")
     )
 }
+
+/// Like the tables of [`catalog::all_tables`], but not those that the publication has in any way.
+fn unpublished_query(version: ServerVersion) -> String {
+    let partitioned = if version.at_least(13) { ", 'p'" } else { "" };
+    let by_schema = if version.at_least(15) {
+        "AND NOT EXISTS (SELECT FROM pg_publication_namespace s WHERE s.pnpubid = p.oid AND s.pnnspid = c.relnamespace)"
+    } else {
+        ""
+    };
+    let by_root = if version.at_least(13) {
+        "AND NOT (c.relispartition AND EXISTS (SELECT FROM pg_publication_rel r
+             WHERE r.prpubid = p.oid AND r.prrelid IN (SELECT a.relid FROM pg_partition_ancestors(c.oid) a)))"
+    } else {
+        ""
+    };
+    format!(
+        "SELECT n.nspname::text, c.relname::text,
+                c.relkind = 'r' AND CASE c.relreplident
+                    WHEN 'n' THEN true
+                    WHEN 'd' THEN NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)
+                    WHEN 'i' THEN NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident)
+                    ELSE false END
+         FROM pg_publication p, pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE p.pubname = $1::text::name AND NOT p.puballtables
+           AND c.relkind IN ('r'{partitioned}) AND c.relpersistence = 'p' AND c.oid >= 16384
+           AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+           AND NOT EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = c.oid)
+           {by_schema} {by_root}
+         ORDER BY 1, 2"
+    )
+}
+
+/// Whoever alters a table while it is added waits no longer.
+const LOCK_TIMEOUT: &str = "500ms";
 
 #[cfg(test)]
 mod tests {

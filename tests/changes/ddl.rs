@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::Pipeline;
-use crate::support::ConsumedRecord;
+use crate::support::{Auth, ConsumedRecord, Postgres};
 
 /// Statements, each a transaction of its own, and the rows that `t` must give for them.
 fn check(setup: &str, statements: &[&str], rows: &[Value]) {
@@ -202,4 +202,237 @@ fn the_replica_identity_is_that_of_each_change() {
     pipeline.db.exec("delete from t");
     pipeline.while_stopped(|db| statements.iter().for_each(|statement| db.exec(statement)));
     assert_eq!(befores(&mut pipeline), expected);
+}
+
+#[test]
+fn a_column_is_dropped_and_added_again() {
+    check(
+        "create table t (id int primary key, a int, b text)",
+        &[
+            "insert into t values (1, 1, 'one')",
+            "alter table t drop column a",
+            "insert into t values (2, 'two')",
+            "alter table t add column a date",
+            "insert into t values (3, 'three', '1970-01-03')",
+            "begin; insert into t values (4, 'four', '1970-01-04'); alter table t drop column a; \
+             insert into t values (5, 'five'); alter table t add column a int[] default '{7}'; \
+             insert into t values (6, 'six'); commit",
+            "begin; alter table t rename column a to x; insert into t values (7, 'seven', '{8}'); rollback",
+            "insert into t values (8, 'eight', '{9}')",
+        ],
+        &[
+            json!({"id": 1, "a": 1, "b": "one"}),
+            json!({"id": 2, "b": "two"}),
+            json!({"id": 3, "b": "three", "a": 2}),
+            json!({"id": 4, "b": "four", "a": 3}),
+            json!({"id": 5, "b": "five"}),
+            json!({"id": 6, "b": "six", "a": [7]}),
+            json!({"id": 8, "b": "eight", "a": [9]}),
+        ],
+    );
+}
+
+#[test]
+fn types_are_made_and_altered() {
+    check(
+        "create table t (id int primary key)",
+        &[
+            "create type mood as enum ('sad'); create domain small as int; create domain smaller as small; \
+             create type span as range (subtype = int)",
+            "alter table t add column m mood, add column l mood[], add column s smaller, add column r span",
+            "insert into t values (1, 'sad', '{sad}', 1, '[1,2)')",
+            "alter type mood rename value 'sad' to 'blue'",
+            "alter type mood add value 'glad' before 'blue'",
+            "alter domain small add constraint positive check (value > 0)",
+            "alter domain small rename to little",
+            "insert into t values (2, 'glad', '{blue,NULL,glad}', 2, 'empty')",
+            "alter table t alter column s type numeric(6,2), alter column m type text",
+            "insert into t values (3, 'any', null, 1.5, null)",
+            "alter table t alter column s type numeric(6,1)",
+            "insert into t values (4, null, null, 1.5, null)",
+        ],
+        &[
+            json!({"id": 1, "m": "sad", "l": ["sad"], "s": 1, "r": "[1,2)"}),
+            json!({"id": 2, "m": "glad", "l": ["blue", null, "glad"], "s": 2, "r": "empty"}),
+            json!({"id": 3, "m": "any", "l": null, "s": "AJY=", "r": null}),
+            json!({"id": 4, "m": null, "l": null, "s": "Dw==", "r": null}),
+        ],
+    );
+}
+
+#[test]
+fn a_domain_made_again_over_another_type_is_that_type() {
+    let mut pipeline = Pipeline::start("create domain d as int; create table t (id int primary key, v d)");
+    let statements = [
+        ("insert into t values (1, 5)", json!({"id": 1, "v": 5})),
+        (
+            "alter table t drop column v; drop domain d; create domain d as boolean; alter table t add column v d",
+            Value::Null,
+        ),
+        ("insert into t values (2, true)", json!({"id": 2, "v": true})),
+        (
+            "alter table t drop column v; drop domain d; create type d as (a int); alter table t add column v text",
+            Value::Null,
+        ),
+        ("insert into t values (3, '(1)')", json!({"id": 3, "v": "(1)"})),
+    ];
+    for (statement, row) in statements {
+        pipeline.db.exec(statement);
+        let expected: Vec<Value> = [row].into_iter().filter(|row| !row.is_null()).collect();
+        assert_eq!(pipeline.rows(), expected, "{statement}");
+    }
+}
+
+#[test]
+fn the_default_is_that_of_the_time() {
+    let mut pipeline = Pipeline::with(
+        "create table t (id int primary key, v int default 7); alter table t replica identity full",
+        |builder| builder.set("events.quirks", "debezium"),
+    );
+    let mut row = |statements: &str| {
+        pipeline.db.exec(statements);
+        pipeline.rows().pop().unwrap()["v"].take()
+    };
+    // A NULL is the default there, so the default of the time shows.
+    assert_eq!(row("insert into t values (1, null)"), 7);
+    assert_eq!(
+        row("alter table t alter column v set default 8, add column n int; insert into t values (2, null)"),
+        8
+    );
+    assert_eq!(
+        row("alter table t alter column v drop default, add column o int; insert into t values (3, null)"),
+        Value::Null
+    );
+}
+
+#[test]
+fn a_table_goes_to_another_schema_and_partitions_come_and_go() {
+    let mut pipeline = Pipeline::with(
+        "create schema s; create table t (id int primary key);
+         create table p (id int primary key) partition by range (id); create table p1 partition of p for values from (0) to (10)",
+        |builder| builder.set("source.tables", vec!["*.*"]).set("source.discover_interval", "50ms"),
+    );
+    for statement in [
+        "insert into t values (1); insert into p values (1)",
+        "alter table t set schema s; insert into s.t values (2)",
+        "create table p2 partition of p for values from (10) to (20); insert into p values (11)",
+        "alter table p detach partition p1; insert into p1 values (2)",
+        "alter table p1 rename to q1; alter table p attach partition q1 for values from (0) to (10); insert into p values (3)",
+    ] {
+        pipeline.db.exec(statement);
+    }
+    let records = pipeline.records();
+    let changes = records.iter().filter(|record| record.op() == "c");
+    let rows: Vec<(String, u64)> = changes
+        .map(|record| {
+            let event = record.json();
+            let source = |field: &str| event["source"][field].as_str().unwrap().to_owned();
+            (format!("{}.{}", source("schema"), source("table")), event["after"]["id"].as_u64().unwrap())
+        })
+        .collect();
+    let of =
+        |table: &str| rows.iter().filter(|(name, _)| name == table).map(|(_, id)| *id).collect::<Vec<_>>();
+    assert_eq!((of("public.t"), of("s.t")), (vec![1], vec![2]));
+    assert_eq!(
+        (of("public.p1"), of("public.p2"), of("public.q1")),
+        (vec![1, 2], vec![11], vec![3]),
+        "{rows:?}"
+    );
+    // The publication has had them all along, the partition by its table.
+    assert_eq!(pipeline.daemon.metrics().value("headwater_tables_added_total").to_string(), "0");
+}
+
+/// The ids of the rows that were written to a table.
+fn ids(records: &[ConsumedRecord], topic: &str) -> Vec<u64> {
+    let events = records.iter().filter(|record| record.topic == topic && record.op() == "c");
+    events.map(|record| record.json()["after"]["id"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn a_new_table_joins_the_publication_and_is_captured_from_there() {
+    for version in [10, 18] {
+        let mut pipeline = Pipeline::on(
+            Postgres::shared(version),
+            "create table t (id int primary key); create table other (id int primary key); create schema s",
+            |builder| {
+                let tables = vec!["public.*", "s.captured_*"];
+                builder
+                    .set("source.tables", tables)
+                    .set("source.exclude_tables", vec!["public.other*"])
+                    .set("source.discover_interval", "50ms")
+            },
+        );
+        pipeline
+            .db
+            .exec("create table n (id int primary key); create table s.captured_1 (id int primary key)");
+        pipeline
+            .db
+            .exec("create table other_2 (id int primary key); create table s.not_meant (id int primary key)");
+        pipeline.daemon.wait_metric("headwater_tables_added_total", |added| added >= 2.0);
+        for table in ["n", "s.captured_1", "other_2", "s.not_meant", "t"] {
+            pipeline.db.exec(&format!("insert into {table} values (1)"));
+        }
+        let records = pipeline.records();
+        for (table, expected) in
+            [("public.n", 1), ("s.captured_1", 1), ("public.other_2", 0), ("s.not_meant", 0), ("public.t", 1)]
+        {
+            let topic = format!("{}.{table}", pipeline.db.name());
+            assert_eq!(ids(&records, &topic).len(), expected, "{table} on {version}");
+        }
+        assert_eq!(pipeline.daemon.metrics().value("headwater_tables_added_total").to_string(), "2");
+        // The next start finds all as it should be.
+        pipeline.while_stopped(|db| db.exec("insert into n values (2)"));
+        let topic = pipeline.topic("n");
+        assert_eq!(ids(&pipeline.records(), &topic), [2]);
+        assert_eq!(pipeline.daemon.log().matches("joined the publication").count(), 2);
+    }
+}
+
+#[test]
+fn a_new_table_that_would_be_harmed_stays_out_until_it_is_not() {
+    let mut pipeline = Pipeline::with("create table t (id int primary key)", |builder| {
+        builder.set("source.discover_interval", "50ms").allow_log("has no replica identity")
+    });
+    pipeline.db.exec("create table n (id int, v int); insert into n values (1, 1)");
+    pipeline.daemon.wait_metric("headwater_tables_left_out", |left_out| left_out > 0.5);
+    pipeline.db.exec("update n set v = 2; delete from n");
+    pipeline.db.exec("alter table n add primary key (id)");
+    pipeline.daemon.wait_metric("headwater_tables_left_out", |left_out| left_out < 0.5);
+    pipeline.db.exec("insert into n values (2, 2)");
+    let topic = pipeline.topic("n");
+    assert_eq!(ids(&pipeline.records(), &topic), [2]);
+    assert_eq!(pipeline.daemon.metrics().value("headwater_tables_added_total").to_string(), "1");
+    assert_eq!(pipeline.daemon.log().matches("has no replica identity").count(), 1);
+}
+
+#[test]
+fn a_new_table_of_somebody_else_is_told_with_what_to_run_and_keeps_no_other_out() {
+    let server = Postgres::shared(18);
+    let role = server.role("discoverer", Auth::Trust, "unused");
+    let db = server.database("changes");
+    db.exec(&format!(
+        "create schema authorization {role}; set role {role}; create table {role}.t (id int primary key);
+         reset role; grant create on database {} to {role}",
+        db.name()
+    ));
+    let url = db.url().replace("postgres@", &format!("{role}@"));
+    let mut pipeline = Pipeline::over(db, "", |builder| {
+        builder
+            .source_url(url)
+            .set("source.tables", vec![format!("{role}.*")])
+            .set("source.discover_interval", "50ms")
+            .allow_log("is not captured yet")
+    });
+    pipeline.db.exec(&format!(
+        "create table {role}.foreign_table (id int primary key); set role {role}; create table {role}.own (id int primary key)"
+    ));
+    pipeline.daemon.wait_metric("headwater_tables_added_total", |added| added > 0.5);
+    pipeline.daemon.wait_metric("headwater_tables_left_out", |left_out| left_out > 0.5);
+    let log = pipeline.daemon.log();
+    let statement = format!("ALTER PUBLICATION \\\"headwater_{}\\\" ADD TABLE", pipeline.db.name());
+    for part in ["must be owner of table foreign_table", &statement] {
+        assert!(log.contains(part), "{part}: {log}");
+    }
+    pipeline.db.exec(&format!("reset role; alter table {role}.foreign_table owner to {role}"));
+    pipeline.daemon.wait_metric("headwater_tables_left_out", |left_out| left_out < 0.5);
 }

@@ -94,6 +94,7 @@ impl Builder<'_> {
             messages: self.prefixes("source.messages"),
             exclude_messages: self.prefixes("source.exclude_messages"),
             heartbeat_query: self.heartbeat_query(),
+            discover_interval: self.duration("source.discover_interval"),
             sql_ascii: TextEncoding::of_word(self.settings.text("source.sql_ascii").unwrap_or_default())
                 .unwrap_or_default(),
             on_gap: match self.settings.text("source.on_gap") {
