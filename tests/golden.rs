@@ -3,7 +3,7 @@
 //! `tests/golden/<case>/` has `setup.sql`, run before the daemon starts; `workload.sql`, run while it streams;
 //! `connector.properties`, what Debezium was told beside its defaults, if anything; and `golden.jsonl`, the records it wrote.
 //! Everything must be equal but what [`DEVIATIONS`] lists, with `events.quirks = "debezium"`; where that matters, the case runs
-//! without it too.
+//! without it too. Cases of SQL that every version takes run on older ones as well: the records are the same.
 
 mod compare;
 mod script;
@@ -220,22 +220,54 @@ fn folder(case: &str) -> PathBuf {
 /// Every case with Debezium's quirks; those that they change without them too.
 #[track_caller]
 fn check(case: &str) {
-    compare_with(case, "debezium", |differ| differ == Always);
+    compare_with(case, (18, "debezium"), |differ| differ == Always);
     if DEVIATIONS.iter().any(|(name, differ, ..)| *name == case && *differ == WithoutQuirks) {
-        compare_with(case, "none", |_| true);
+        compare_with(case, (18, "none"), |_| true);
     }
 }
 
+macro_rules! versions {
+    ($($test:ident $version:literal)+) => {
+        $(#[test]
+        fn $test() {
+            for case in PORTABLE {
+                compare_with(case, ($version, "debezium"), |differ| differ == Always);
+            }
+        })+
+    };
+}
+
+versions! {
+    postgres_10 10
+    postgres_12 12
+    postgres_14 14
+    postgres_15 15
+    postgres_16 16
+    postgres_17 17
+}
+
+/// Cases whose SQL every version takes: the server's version changes nothing in the records.
+const PORTABLE: &[&str] = &[
+    "crud",
+    "key_change",
+    "key_types",
+    "no_primary_key",
+    "replica_full",
+    "schema_changes",
+    "toast_default",
+    "tx_metadata",
+];
+
 #[track_caller]
-fn compare_with(case: &str, quirks: &str, counts: impl Fn(Differ) -> bool) {
-    let differences = differences(&folder(case), quirks);
+fn compare_with(case: &str, (version, quirks): (u32, &str), counts: impl Fn(Differ) -> bool) {
+    let differences = differences(&folder(case), version, quirks);
     let listed = DEVIATIONS.iter().filter(|(name, differ, ..)| *name == case && counts(*differ));
     let deviations: BTreeSet<&str> = listed.flat_map(|(_, _, places, _)| places.iter().copied()).collect();
     let unexpected: Vec<_> =
         differences.iter().filter(|(place, _)| !deviations.contains(place.as_str())).collect();
     assert!(
         unexpected.is_empty(),
-        "{case} with events.quirks = {quirks:?} differs (golden is ours):\n{unexpected:#?}"
+        "{case} on {version} with events.quirks = {quirks:?} differs (golden is ours):\n{unexpected:#?}"
     );
     for place in deviations {
         assert!(
@@ -246,12 +278,13 @@ fn compare_with(case: &str, quirks: &str, counts: impl Fn(Differ) -> bool) {
 }
 
 /// Runs the case of a folder through the daemon.
-fn differences(folder: &Path, quirks: &str) -> Differences {
+fn differences(folder: &Path, version: u32, quirks: &str) -> Differences {
     let read = |name| fs::read_to_string(folder.join(name)).unwrap();
     // The second run has other topics; what holds the name is called the same.
     let case = folder.file_name().unwrap().to_str().unwrap();
-    let name = format!("orc_{case}{}", if quirks == "none" { "_honest" } else { "" });
-    let (server, kafka) = (Postgres::shared(18), Kafka::shared());
+    let other = if version == 18 { String::new() } else { format!("_on_{version}") };
+    let name = format!("orc_{case}{}{other}", if quirks == "none" { "_honest" } else { "" });
+    let (server, kafka) = (Postgres::shared(version), Kafka::shared());
     server.session("postgres").exec(&format!("create database {name}"));
     let db = Db::new(name.clone(), server.port());
     let properties = fs::read_to_string(folder.join("connector.properties")).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! What becomes of changes, from SQL to what a consumer of the topics reads, on real servers.
 
+mod bounds;
 mod crud;
 mod ddl;
 mod delivery;
@@ -8,6 +9,7 @@ mod heartbeats;
 mod lines;
 mod messages;
 mod metadata;
+mod samples;
 mod selection;
 mod streamed;
 mod text;
