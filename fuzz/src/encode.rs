@@ -14,7 +14,8 @@ use std::str;
 
 use crate::lsn::Oid;
 use crate::modes::{
-    BinaryMode, DecimalFormat, DecimalMode, FieldNames, HstoreMode, IntervalMode, Modes, Quirks, Schemas, TimeMode,
+    BinaryMode, DecimalFormat, DecimalMode, FieldNames, HstoreMode, IntervalMode, Modes, Quirks, Schemas, TextEncoding,
+    TimeMode,
 };
 use crate::source::catalog::{TypeDetails, TypeKind};
 
@@ -94,6 +95,12 @@ pub const GROUPS: &[(&str, &[Type], &[&str])] = &[
         ],
     ),
     ("value_hstore", &[Extension("hstore")], &[r#""a"=>"1", "b"=>NULL, "q\"uote"=>"\\""#]),
+    // Ranges, JSON, XML, enums and the like are texts as they are.
+    (
+        "value_text",
+        &[Own(25, &[-1]), Extension("hstore"), ArrayOf(25, b',')],
+        &["caf\u{e9} \"\u{1f600}\" \\ \n", "{\u{e9},\"\\\"\u{80}\",NULL}", "\"\u{e9}\\\"\"=>\"\u{ff}\""],
+    ),
     (
         "value_vector",
         &[Extension("vector"), Extension("halfvec"), Extension("sparsevec"), Own(22, &[-1])],
@@ -115,12 +122,15 @@ pub const GROUPS: &[(&str, &[Type], &[&str])] = &[
 
 /// The types of a target, on one text.
 pub fn value(target: &str, text: &[u8]) {
+    let encodings = if target == "value_text" { TextEncoding::ALL } else { &[TextEncoding::Utf8] };
     let types = GROUPS.iter().find(|(name, ..)| *name == target).expect("a target has its group").1;
     for ty in types {
         let (details, typmods) = details(ty);
         for &typmod in typmods {
             for modes in all_modes() {
-                write(&details, typmod, modes, text);
+                for encoding in encodings {
+                    write((&details, typmod), modes, *encoding, text);
+                }
             }
         }
     }
@@ -133,10 +143,12 @@ pub fn default_expression(text: &[u8]) {
     }
 }
 
-fn write(ty: &TypeDetails, typmod: i32, modes: Modes, text: &[u8]) {
+fn write((ty, typmod): (&TypeDetails, i32), modes: Modes, encoding: TextEncoding, text: &[u8]) {
     let Some(writer) = value::choose(ty, typmod, modes) else { return };
     let mut out = b"before".to_vec();
-    if writer.write(text, &mut out, &mut value::Scratch::default()).is_ok() {
+    let mut scratch = value::Scratch::default();
+    scratch.texts.encoding = encoding;
+    if writer.write(text, &mut out, &mut scratch).is_ok() {
         let json = out.strip_prefix(b"before").expect("what was there stays");
         serde_json::from_slice::<serde::de::IgnoredAny>(json).expect("JSON");
     }

@@ -310,6 +310,24 @@ mod tests {
         writers
     }
 
+    #[test]
+    fn what_fuzzing_has_kept_is_written_or_refused() {
+        let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds");
+        let mut inputs = 0;
+        for file in std::fs::read_dir(seeds).unwrap() {
+            let path = file.unwrap().path();
+            if !path.file_name().unwrap().to_string_lossy().starts_with("value_") {
+                continue;
+            }
+            for line in std::fs::read_to_string(path).unwrap().lines() {
+                let digits = |at: usize| u8::from_str_radix(&line[2 * at..2 * at + 2], 16).unwrap();
+                writes_json_or_refuses(&(0..line.len() / 2).map(digits).collect::<Vec<u8>>());
+                inputs += 1;
+            }
+        }
+        assert!(inputs > 100, "{inputs} inputs in {seeds}");
+    }
+
     fn writes_json_or_refuses(text: &[u8]) {
         for writer in every_writer() {
             let mut out = Vec::new();
