@@ -115,7 +115,7 @@ words! {
 }
 
 words! {
-    /// Names of fields: Debezium's `field.name.adjustment.mode`.
+    /// Names of fields and of schemas: Debezium's `field.name.adjustment.mode` and `schema.name.adjustment.mode`.
     FieldNames {
         /// As the columns are called.
         None = "none",
@@ -192,6 +192,8 @@ pub struct Modes {
     /// A NULL is the column's default; the converter's `replace.null.with.default`.
     pub null_as_default: bool,
     pub field_names: FieldNames,
+    /// Of schemas, whose dots stay.
+    pub schema_names: FieldNames,
     pub quirks: Quirks,
     pub schemas: Schemas,
 }
@@ -210,6 +212,7 @@ impl Default for Modes {
             unmapped_arrays: false,
             null_as_default: false,
             field_names: FieldNames::default(),
+            schema_names: FieldNames::default(),
             quirks: Quirks::default(),
             schemas: Schemas::default(),
         }

@@ -175,7 +175,7 @@ cases! {
     array_elements array_elements_modes arrays arrays_multidim arrays_plain arrays_string_modes avro_names
     binary_base64 binary_base64_url binary_bytes binary_hex bulk characters column_exclude column_include
     column_include_no_key column_mask column_mask_schemas column_mask_v2 columns_schemas crud ddl_enum
-    ddl_recreate empty_tables empty_vs_null generated generated_published geometry_special heartbeat
+    ddl_recreate domains empty_tables empty_vs_null generated generated_published geometry_special heartbeat
     hstore_map identifiers interval_numeric interval_string key_change key_change_tx key_types keys_composite
     keys_toast large_values message_key_columns messages messages_filtered messages_schemas messages_tx
     no_primary_key not_null_modes not_null_zero null_with_default null_with_default_off numbers_double

@@ -220,6 +220,8 @@ pub(super) const KEYS: &[Key] = &[
         "true: arrays that Debezium leaves out, of money, name, interval, varbit, xml, point and of domains, are arrays of their element's form. Debezium has no such form."),
     entry("events.field_name_adjustment_mode", Form::Choice(FieldNames::WORDS, &[]), "\"none\"",
         "Names of fields. none: those of the columns. avro: characters that Avro does not take become _. avro_unicode: they become _uXXXX, the underscore too."),
+    entry("events.schema_name_adjustment_mode", Form::Choice(FieldNames::WORDS, &[]), "\"none\"",
+        "Names of schemas, which are made of the topic's; the words are those of events.field_name_adjustment_mode. Without events.schemas it does nothing."),
     entry("events.quirks", Form::Choice(Quirks::WORDS, &[]), "\"none\"",
         "debezium: write what Debezium writes also where that says something else than the row (names as null, a lost microsecond, broken arrays, …: docs/compatibility.md has all). none: write what the row says."),
     entry("events.replace_null_with_default", Form::Choice(&["true", "false"], &[]), UNSET,

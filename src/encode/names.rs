@@ -1,4 +1,5 @@
-//! Names of columns as names of fields: as they are, or such as Avro takes (`events.field_name_adjustment_mode`).
+//! Names of columns as names of fields, and of topics as names of schemas: as they are, or such as Avro takes
+//! (`events.field_name_adjustment_mode`, `events.schema_name_adjustment_mode`).
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -10,7 +11,7 @@ use crate::modes::FieldNames;
 pub(super) fn fields(table: &Table, mode: FieldNames) -> Vec<String> {
     let mut taken = HashSet::with_capacity(table.columns.len());
     let mut field = |name: &str| {
-        let mut field = adjusted(name, mode);
+        let mut field = adjusted(name, mode, false);
         while !taken.insert(field.clone()) {
             field.push('_');
         }
@@ -19,8 +20,13 @@ pub(super) fn fields(table: &Table, mode: FieldNames) -> Vec<String> {
     table.columns.iter().map(|column| field(&column.name)).collect()
 }
 
+/// The name of a schema, whose parts have dots between them.
+pub(super) fn schema(name: &str, mode: FieldNames) -> String {
+    adjusted(name, mode, true)
+}
+
 /// Each unit of UTF-16 that Avro does not take is replaced, and a digit has something before it.
-fn adjusted(name: &str, mode: FieldNames) -> String {
+fn adjusted(name: &str, mode: FieldNames, dots: bool) -> String {
     let unicode = match mode {
         FieldNames::None => return name.to_owned(),
         FieldNames::Avro => false,
@@ -32,6 +38,7 @@ fn adjusted(name: &str, mode: FieldNames) -> String {
         match ascii {
             Some(letter) if letter.is_ascii_alphabetic() || letter == '_' && !unicode => field.push(letter),
             Some(digit) if digit.is_ascii_digit() && index > 0 => field.push(digit),
+            Some('.') if dots && index > 0 => field.push('.'),
             _ if unicode => {
                 // As Debezium has it: four digits, but three for what has three.
                 let padding = if unit <= 0xFF { "00" } else { "" };
@@ -61,9 +68,16 @@ mod tests {
             ("ř😀", "___", "_u159_ud83d_ude00"),
             ("", "", ""),
         ] {
-            assert_eq!(adjusted(name, FieldNames::None), name);
-            assert_eq!(adjusted(name, FieldNames::Avro), avro, "{name}");
-            assert_eq!(adjusted(name, FieldNames::AvroUnicode), unicode, "{name}");
+            assert_eq!(adjusted(name, FieldNames::None, false), name);
+            assert_eq!(adjusted(name, FieldNames::Avro, false), avro, "{name}");
+            assert_eq!(adjusted(name, FieldNames::AvroUnicode, false), unicode, "{name}");
         }
+    }
+
+    #[test]
+    fn dots_of_schemas_stay() {
+        assert_eq!(schema("1a_b.my-t.Value", FieldNames::None), "1a_b.my-t.Value");
+        assert_eq!(schema("1a_b.my-t.Value", FieldNames::Avro), "_1a_b.my_t.Value");
+        assert_eq!(schema("1a_b.my-t.Value", FieldNames::AvroUnicode), "_u0031a_u005fb.my_u002dt.Value");
     }
 }

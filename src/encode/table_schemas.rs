@@ -1,10 +1,11 @@
 //! The schemas of one table's records. Kept as the parts that differ from table to table: both rows have the same schema, and
 //! the blocks around them are everybody's.
 
+use super::names;
 use super::plan::ColumnPlan;
 use super::schema::fixed::ENVELOPE;
 use super::schema::{Place, push_text};
-use super::value::{default_of, is_always_optional, schema_of, with_source_type};
+use super::value::{default_of, is_always_optional, schema_of, with_mask, with_source_type};
 use crate::event::{Column, Table};
 use crate::modes::Modes;
 
@@ -36,29 +37,36 @@ struct ValueSchema {
 impl TableSchemas {
     /// Those that `modes` ask for; `plans` are those of the table's columns.
     pub(super) fn new(table: &Table, naming: Naming<'_>, plans: &[ColumnPlan], modes: Modes) -> Self {
-        let topic = naming.topic;
+        let name = |of: &str| names::schema(&format!("{}.{of}", naming.topic), modes.schema_names);
         let key = modes.schemas.key().then(|| {
-            let column = |&index: &usize| Some((table.columns.get(index)?, plans.get(index)?, false));
+            let column = |&index: &usize| Some((table.columns.get(index)?, plans.get(index)?, Told::Type));
             let columns = table.key.iter().filter_map(column);
             let mut text = b"{\"schema\":".to_vec();
             push_struct(columns, modes, &mut text);
             text.extend_from_slice(b",\"optional\":false");
-            push_text(b",\"name\":", &format!("{topic}.Key"), &mut text);
+            push_text(b",\"name\":", &name("Key"), &mut text);
             text.extend_from_slice(b"},\"payload\":");
             text.into_boxed_slice()
         });
         let value = modes.schemas.value().then(|| {
             let source_types = naming.source_types.iter().copied().chain(std::iter::repeat(false));
             let columns = table.columns.iter().zip(plans).zip(source_types);
-            let columns = columns.map(|((column, plan), source_type)| (column, plan, source_type));
+            // One of the two, as Debezium has it.
+            let told = |column: &Column, source_type| match (&column.mask, source_type) {
+                (Some(_), _) => Told::Mask,
+                (None, true) => Told::SourceType,
+                (None, false) => Told::Type,
+            };
+            let columns =
+                columns.map(|((column, plan), source_type)| (column, plan, told(column, source_type)));
             let columns = columns.filter(|(_, plan, _)| plan.fragment.is_some());
             let mut row = Vec::new();
             push_struct(columns, modes, &mut row);
             row.extend_from_slice(b",\"optional\":true");
-            push_text(b",\"name\":", &format!("{topic}.Value"), &mut row);
+            push_text(b",\"name\":", &name("Value"), &mut row);
             row.extend_from_slice(b",\"field\":\"");
             let mut end = b"],\"optional\":false".to_vec();
-            push_text(b",\"name\":", &format!("{topic}.Envelope"), &mut end);
+            push_text(b",\"name\":", &name("Envelope"), &mut end);
             end.extend_from_slice(b",\"version\":2},\"payload\":");
             ValueSchema { row: row.into_boxed_slice(), end: end.into_boxed_slice() }
         });
@@ -100,14 +108,25 @@ impl TableSchemas {
     }
 }
 
-/// Appends `{"type":"struct","fields":[…]`, which is open for what follows. With each column comes whether its type is told.
+/// What the parameters of a column's schema say.
+#[derive(Clone, Copy)]
+enum Told {
+    /// What belongs to its type.
+    Type,
+    /// Its type in the source too.
+    SourceType,
+    /// How it is hidden too.
+    Mask,
+}
+
+/// Appends `{"type":"struct","fields":[…]`, which is open for what follows.
 fn push_struct<'a>(
-    columns: impl Iterator<Item = (&'a Column, &'a ColumnPlan, bool)>,
+    columns: impl Iterator<Item = (&'a Column, &'a ColumnPlan, Told)>,
     modes: Modes,
     out: &mut Vec<u8>,
 ) {
     out.extend_from_slice(b"{\"type\":\"struct\",\"fields\":[");
-    for (index, (column, plan, source_type)) in columns.enumerate() {
+    for (index, (column, plan, told)) in columns.enumerate() {
         if index > 0 {
             out.push(b',');
         }
@@ -115,7 +134,11 @@ fn push_struct<'a>(
         let optional = !column.not_null || is_always_optional(&plan.writer);
         let place = Place { optional, default: default.as_deref(), field: Some(&plan.field) };
         let schema = schema_of(&column.ty, column.typmod, &plan.writer, modes);
-        let schema = if source_type { with_source_type(schema, column) } else { schema };
+        let schema = match (told, &column.mask) {
+            (Told::SourceType, _) => with_source_type(schema, column),
+            (Told::Mask, Some(mask)) => with_mask(schema, mask, &column.ty, column.typmod),
+            (Told::Type | Told::Mask, _) => schema,
+        };
         schema.push(place, out);
     }
     out.push(b']');

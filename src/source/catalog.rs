@@ -220,7 +220,7 @@ fn details_query(version: ServerVersion) -> String {
              SELECT DISTINCT ON (indrelid) indrelid, key FROM indexes
              ORDER BY indrelid, indisprimary DESC, indisreplident DESC, not_null DESC, indexrelid)
          SELECT c.oid, n.nspname::text, c.relname::text, k.key,
-                a.attname::text, a.atttypid, a.atttypmod, a.attnotnull,
+                a.attname::text, a.atttypid, a.atttypmod, a.attnotnull OR (t.typtype = 'd' AND t.typnotnull),
                 CASE WHEN {generated} THEN NULL ELSE pg_get_expr(d.adbin, d.adrelid) END,
                 {generated}
          FROM wanted w
@@ -228,6 +228,7 @@ fn details_query(version: ServerVersion) -> String {
          JOIN pg_namespace n ON n.oid = c.relnamespace
          LEFT JOIN keys k ON k.indrelid = c.oid
          LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+         LEFT JOIN pg_type t ON t.oid = a.atttypid
          LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
          ORDER BY c.oid, a.attnum"
     )

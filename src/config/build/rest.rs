@@ -62,6 +62,7 @@ impl Builder<'_> {
                 _ => quirks == Quirks::Debezium,
             },
             field_names: FieldNames::of_word(word("events.field_name_adjustment_mode")).unwrap_or_default(),
+            schema_names: FieldNames::of_word(word("events.schema_name_adjustment_mode")).unwrap_or_default(),
             quirks,
             schemas: Schemas::of_word(word("events.schemas")).unwrap_or_default(),
         }

@@ -30,7 +30,7 @@ pub(super) use binary::push_bytes;
 pub(super) use choose::choose;
 pub(super) use mask::Masked;
 pub(super) use schema::{is_always_optional, schema_of};
-pub(super) use source_type::with_source_type;
+pub(super) use source_type::{with_mask, with_source_type};
 pub(super) use stand_in::{StandIns, default_of};
 
 use self::geometry::Shape;

@@ -1,4 +1,5 @@
-//! The type of a column as the parameters that Debezium adds to its schema where `column.propagate.source.type` asks for them.
+//! What Debezium adds to the parameters of a column's schema: its type where `column.propagate.source.type` asks for it, and how
+//! its values are hidden.
 //! Length and scale are those that the JDBC driver works out (pgjdbc's `TypeInfoCache`: `getPrecision`, `getDisplaySize`, `getScale`).
 
 use super::oid::{
@@ -7,6 +8,7 @@ use super::oid::{
 };
 use crate::encode::schema::Schema;
 use crate::event::Column;
+use crate::masks::Mask;
 use crate::source::catalog::{TypeDetails, TypeKind};
 
 /// The schema with the parameters of the column.
@@ -28,6 +30,21 @@ fn type_name(Column { ty, default, .. }: &Column) -> String {
         INT4 if counted => "SERIAL".to_owned(),
         INT8 if counted => "BIGSERIAL".to_owned(),
         _ => ty.name.to_uppercase(),
+    }
+}
+
+/// The schema of a column that `mask` hides, with the parameter that says so. What is never longer than it may be is not
+/// said to be cut.
+pub(in crate::encode) fn with_mask(schema: Schema, mask: &Mask, ty: &TypeDetails, typmod: i32) -> Schema {
+    let (base, typmod) = base_of(ty, typmod);
+    match mask {
+        Mask::Stars { .. } | Mask::Hash { .. } => schema.with("masked", "true".to_owned()),
+        Mask::Truncate { chars }
+            if usize::try_from(length(base.oid.0, typmod)).is_ok_and(|most| most > *chars) =>
+        {
+            schema.with("truncateLength", chars.to_string())
+        }
+        Mask::Truncate { .. } => schema,
     }
 }
 
@@ -136,5 +153,24 @@ mod tests {
         assert_eq!(parameters(&TypeDetails { kind, ..base(1007, "_int4") }, -1), ["_INT4", "10", "0", "c"]);
         let kind = TypeKind::Domain { base: Box::new(base(1043, "varchar")), typmod: 9 };
         assert_eq!(parameters(&TypeDetails { kind, ..base(20_000, "code") }, -1), ["CODE", "5", "0", "c"]);
+    }
+
+    #[test]
+    fn what_is_hidden_is_told() {
+        let told = |mask: Mask, oid, typmod| {
+            let mut out = Vec::new();
+            let schema = with_mask(Schema::of(structs::STRING), &mask, &base(oid, "t"), typmod);
+            schema.push(Place::default(), &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let plain = r#"{"type":"string","optional":false}"#;
+        assert_eq!(
+            told(Mask::Stars { chars: 3 }, 25, -1),
+            r#"{"type":"string","optional":false,"parameters":{"masked":"true"}}"#
+        );
+        let cut = r#"{"type":"string","optional":false,"parameters":{"truncateLength":"5"}}"#;
+        assert_eq!(told(Mask::Truncate { chars: 5 }, 25, -1), cut);
+        assert_eq!(told(Mask::Truncate { chars: 5 }, 1043, 10), cut);
+        assert_eq!(told(Mask::Truncate { chars: 5 }, 1043, 9), plain);
     }
 }
