@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{self, LoadOptions, Loaded, Process};
+use crate::config::{self, Config, LoadOptions, Loaded, Process};
 use crate::error::{Error, Kind, Result};
+use crate::import::{self, Imported};
+use crate::run::TakeOver;
 
 /// The exit code of bad usage, as in sysexits.h.
 pub const EXIT_USAGE: u8 = 64;
@@ -51,6 +53,62 @@ pub enum Command {
     /// Print the configuration in one of its forms
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Take over from another tool
+    #[command(subcommand)]
+    Import(ImportCommand),
+}
+
+/// From what to take over.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ImportCommand {
+    /// Print a configuration that does what a connector of Debezium does
+    Debezium(ImportDebezium),
+    /// Write the checkpoint that goes on where Debezium stopped
+    DebeziumOffsets(ImportOffsets),
+}
+
+/// Where the connector's configuration is.
+#[derive(Clone, Debug, Args)]
+pub struct ImportDebezium {
+    /// Properties, or JSON of Kafka Connect's REST interface
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The worker's properties, for brokers and converters
+    #[arg(long, value_name = "FILE")]
+    pub worker: Option<PathBuf>,
+    /// Choose one of several connectors
+    #[arg(long, value_name = "NAME")]
+    pub connector: Option<String>,
+    /// Brokers to write to; several with commas between them
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
+    pub brokers: Vec<String>,
+}
+
+/// Where Kafka Connect keeps the connector's offsets.
+#[derive(Clone, Debug, Args)]
+#[command(group = clap::ArgGroup::new("offsets").required(true).args(["file", "topic"]))]
+pub struct ImportOffsets {
+    /// A standalone worker's file, or the answer of GET /connectors/NAME/offsets
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// The workers' topic (offset.storage.topic), on the brokers of the configuration
+    #[arg(long, value_name = "TOPIC")]
+    pub topic: Option<String>,
+    /// Choose one of several connectors
+    #[arg(long, value_name = "NAME")]
+    pub connector: Option<String>,
+    /// topic.prefix of the connector, when it is not the pipeline's name
+    #[arg(long, value_name = "PREFIX")]
+    pub server: Option<String>,
+    /// Which of several pipelines takes over
+    #[arg(long, value_name = "NAME")]
+    pub pipeline: Option<String>,
+    /// Replace a checkpoint that is there
+    #[arg(long)]
+    pub force: bool,
+    /// Say where it would go on, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// Which of several pipelines.
@@ -118,6 +176,67 @@ pub fn config_text(command: ConfigCommand, options: &Options) -> Result<String> 
         ConfigCommand::Schema => Ok(format!("{:#}\n", config::schema_json())),
         ConfigCommand::Show => Ok(config::show(&load(options, &[])?)),
     }
+}
+
+/// The configuration that a connector's becomes.
+pub fn import_debezium(import: &ImportDebezium) -> Result<Imported> {
+    let text = read_text(&import.file)?;
+    let worker = import.worker.as_ref().map(|path| -> Result<_> {
+        let text = read_text(path)?;
+        Ok((path.display().to_string(), text))
+    });
+    let worker = worker.transpose()?;
+    import::debezium(&import::Request {
+        origin: &import.file.display().to_string(),
+        text: &text,
+        worker: worker.as_ref().map(|(origin, text)| (origin.as_str(), text.as_str())),
+        connector: import.connector.as_deref(),
+        brokers: &import.brokers,
+    })
+}
+
+/// Which pipeline takes over, and from where.
+pub fn import_offsets(import: &ImportOffsets, options: &Options) -> Result<(Config, TakeOver)> {
+    use crate::import::offsets;
+
+    let only: Vec<String> = import.pipeline.iter().cloned().collect();
+    let mut pipelines = load(options, &only)?.pipelines;
+    let (Some(config), true) = (pipelines.pop(), pipelines.is_empty()) else {
+        return Err(Error::new(Kind::Config, "the configuration has several pipelines")
+            .with_hint("choose the one that takes over with --pipeline NAME"));
+    };
+    let (origin, stored) = match (&import.file, &import.topic) {
+        (Some(path), _) => {
+            let bytes = std::fs::read(path).map_err(|error| unreadable(path, error))?;
+            let origin = path.display().to_string();
+            let stored = offsets::read(&origin, &bytes)?;
+            (origin, stored)
+        }
+        (None, topic) => {
+            let topic = topic.as_deref().unwrap_or_default();
+            (format!("topic {topic}"), offsets::topic::read(&config, topic)?)
+        }
+    };
+    let server = import.server.as_deref().unwrap_or(&config.name);
+    let offset = offsets::choose(&origin, stored, server, import.connector.as_deref())?;
+    Ok((config, TakeOver { offset, force: import.force, dry_run: import.dry_run }))
+}
+
+fn read_text(path: &std::path::Path) -> Result<String> {
+    let bytes = std::fs::read(path).map_err(|error| unreadable(path, error))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let line = String::from_utf8_lossy(valid).split('\n').count();
+        let place = format!("{}:{line}", path.display());
+        Error::new(Kind::Config, format!("{place}: a byte that is not UTF-8"))
+            .with_hint("save the file as UTF-8, or write the character as \\uXXXX")
+    })
+}
+
+fn unreadable(path: &std::path::Path, error: std::io::Error) -> Error {
+    Error::new(Kind::Config, format!("{} cannot be read", path.display()))
+        .with_source(error)
+        .with_hint("check the path and its permissions")
 }
 
 /// What the running process answers at `/status`, of all pipelines or of one.
@@ -252,6 +371,31 @@ mod tests {
         for line in ["headwater --help", "headwater --version", "headwater config show --help"] {
             assert_eq!(arguments(line).unwrap_err(), 0, "{line}");
         }
+    }
+
+    #[test]
+    fn a_connector_becomes_a_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("connector.properties");
+        std::fs::write(&path, "topic.prefix=shop\nplugin.name=pgoutput\n").unwrap();
+        let line = format!("headwater import debezium {} --brokers a:1,b:2", path.display());
+        let Command::Import(ImportCommand::Debezium(import)) = arguments(&line).unwrap().command else {
+            panic!("{line}")
+        };
+        let text = import_debezium(&import).unwrap().text;
+        assert!(
+            text.contains("name = \"shop\"\n") && text.contains("brokers = [\"a:1\", \"b:2\"]\n"),
+            "{text}"
+        );
+        std::fs::write(&path, b"a=b\nc=\xE9\n").unwrap();
+        let error = import_debezium(&import).unwrap_err();
+        assert!(error.to_string().contains("connector.properties:2: a byte"), "{error}");
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(import_debezium(&import).unwrap_err().kind().exit_code(), 64);
+        for line in ["headwater import", "headwater import debezium", "headwater import debezium-offsets"] {
+            assert_eq!(arguments(line).unwrap_err(), 64, "{line}");
+        }
+        assert_eq!(arguments("headwater import debezium-offsets f --topic t").unwrap_err(), 64);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use headwater::allocator;
-use headwater::cli::{self, Cli, Command};
+use headwater::cli::{self, Cli, Command, ImportCommand};
 use headwater::config::Loaded;
 use headwater::error::{Error, Kind, Result};
 use headwater::observe::logging;
@@ -43,6 +43,19 @@ fn execute(cli: &Cli) -> Result<u8> {
             secure()?;
             let (pipelines, several) = (loaded.pipelines, loaded.process.several);
             runtime()?.block_on(run::check(pipelines, several, &mut std::io::stdout()))
+        }
+        Command::Import(ImportCommand::Debezium(import)) => {
+            let imported = cli::import_debezium(import)?;
+            for warning in &imported.warnings {
+                // Nobody is left to tell when standard error is gone.
+                let _ = writeln!(std::io::stderr(), "warning: {warning}");
+            }
+            print(&imported.text)
+        }
+        Command::Import(ImportCommand::DebeziumOffsets(import)) => {
+            let (config, order) = cli::import_offsets(import, &cli.options)?;
+            secure()?;
+            print(&run::take_over(&config, order, runtime()?.handle())?)
         }
         Command::Run(selected) => {
             let Loaded { process, pipelines, .. } = cli::load(&cli.options, &selected.pipeline)?;

@@ -25,6 +25,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("encode", &["error", "lsn", "masks", "modes", "decode", "event", "source::catalog"]),
     ("sink", &["error", "obstacle", "config", "event", "encode"]),
     ("checkpoint", &["error", "lsn", "config", "sink"]),
+    // Translates what others left; what becomes of it is the business of `cli` and `run`.
+    ("import", &["error", "lsn", "config", "sink"]),
     // Counts what the stages tell through `run`; no stage before the sink may know that it is counted.
     ("observe", &["error", "lsn", "config", "event"]),
     ("run", ALL),
@@ -48,6 +50,7 @@ const PURE: &[&str] = &[
     "run/feedback.rs",
     "run/group.rs",
     "run/heartbeat.rs",
+    "run/locate.rs",
     "run/pace.rs",
     "run/reconcile.rs",
     "run/translate.rs",

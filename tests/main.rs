@@ -24,3 +24,5 @@ mod sink;
 mod snapshot;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod take_over;

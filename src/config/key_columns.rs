@@ -1,7 +1,7 @@
 //! `source.key_columns`: the columns that make the key of a table's records in the place of its own key, as Debezium's
 //! `message.key.columns` says it. Entries are `schema.table:column,column`; the part before the last colon is a pattern.
 
-use super::pattern::Patterns;
+use super::pattern::{Patterns, is_sound};
 use crate::error::{Error, Kind, Result};
 
 /// The entries, compiled once and asked once per relation.
@@ -36,9 +36,8 @@ impl KeyColumns {
 pub(super) fn split(entry: &str) -> Option<(&str, Vec<&str>)> {
     let (table, columns) = entry.rsplit_once(':')?;
     let columns: Vec<&str> = columns.split(',').map(str::trim).collect();
-    let (schema, name) = table.split_once('.')?;
-    let whole = ![schema, name].iter().chain(&columns).any(|part| part.is_empty() || part.contains('\0'));
-    whole.then_some((table, columns))
+    let whole = !columns.iter().any(|column| column.is_empty() || column.contains('\0'));
+    (whole && is_sound(table, 2) && !table.contains('\0')).then_some((table, columns))
 }
 
 #[cfg(test)]

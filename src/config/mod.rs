@@ -47,6 +47,7 @@ pub use model::{
     Process, PublicationMode, ReplicaIdentityRule, Retry, Sink, Snapshot, SnapshotMode, Source, SslMode,
     Topics, TransactionMetadata,
 };
+pub(crate) use pattern::whole as whole_expression;
 pub use pattern::{Patterns, TablePatterns};
 pub use render::{defaults_toml, schema_json, show};
 
@@ -224,6 +225,11 @@ fn merge(layers: &[Layer], report: &mut Report) -> Result<Settings> {
         // Of the errors that the crate knows none can come from layers of checked paths.
         .map_err(|_| Error::new(Kind::Internal, "the layers of the configuration cannot be merged"))?;
     Ok(Settings::of(&merged, &defaults, report))
+}
+
+/// The paths of all keys, in the order of the sample.
+pub(crate) fn key_paths() -> impl Iterator<Item = &'static str> {
+    keys::KEYS.iter().map(|key| key.path)
 }
 
 /// The environment of this process; what is not UTF-8 in it is replaced, and then fails the checks of its key.

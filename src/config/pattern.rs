@@ -1,6 +1,8 @@
 //! Patterns of `source.tables`, `source.columns` and their like, compiled once and asked once per relation. A pattern is
 //! taken apart at its dots into schema, table and, for columns, column, and each part is held against its name alone: no
-//! wildcard reaches over the dot between two names. The last part takes the rest, dots and all.
+//! wildcard reaches over the dot between two names. The last part takes the rest, dots and all. Between slashes stands a
+//! regular expression instead, as Debezium's lists have them: for the names with dots between them, whole, without regard
+//! to case.
 
 use regex::Regex;
 
@@ -57,11 +59,44 @@ impl<const N: usize> Patterns<N> {
 #[derive(Clone, Debug)]
 struct Pattern<const N: usize> {
     text: String,
-    parts: [Regex; N],
+    form: Form<N>,
+}
+
+#[derive(Clone, Debug)]
+enum Form<const N: usize> {
+    Parts([Regex; N]),
+    /// For all names together.
+    Whole(Regex),
+}
+
+/// The regular expression of a pattern that is one.
+pub(super) fn expression(pattern: &str) -> Option<&str> {
+    pattern.strip_prefix('/')?.strip_suffix('/')
+}
+
+/// Whether it is an expression that can be compiled, or has so many parts and all of them.
+pub(super) fn is_sound(pattern: &str, parts: usize) -> bool {
+    match expression(pattern) {
+        Some(expression) => whole(expression).is_ok(),
+        None => pattern.split('.').count() >= parts && pattern.split('.').all(|part| !part.is_empty()),
+    }
+}
+
+/// Compiles a regular expression for whole names, in which case does not count.
+pub(crate) fn whole(expression: &str) -> Result<Regex, regex::Error> {
+    // The expression by itself first, so that a parenthesis too many is not closed by ours.
+    Regex::new(expression)?;
+    Regex::new(&format!("(?si)^(?:{expression})$"))
 }
 
 impl<const N: usize> Pattern<N> {
     fn new(text: &str) -> Result<Self> {
+        if let Some(expression) = expression(text) {
+            let form = whole(expression).map(Form::Whole).map_err(|error| {
+                Error::new(Kind::Config, format!("{text:?} is no regular expression")).with_source(error)
+            })?;
+            return Ok(Self { text: text.to_owned(), form });
+        }
         let parts = text.splitn(N, '.').map(glob).collect::<Result<Vec<_>, _>>().map_err(|error| {
             Error::new(Kind::Config, format!("the pattern {text:?} is too large")).with_source(error)
         })?;
@@ -69,11 +104,18 @@ impl<const N: usize> Pattern<N> {
             let detail = format!("the pattern {text:?} has fewer than {N} parts with dots between them");
             Error::new(Kind::Config, detail)
         })?;
-        Ok(Self { text: text.to_owned(), parts })
+        Ok(Self { text: text.to_owned(), form: Form::Parts(parts) })
     }
 
     fn matches(&self, names: [&str; N]) -> bool {
-        self.parts.iter().zip(names).all(|(part, name)| part.is_match(name))
+        match &self.form {
+            Form::Parts(parts) => parts.iter().zip(names).all(|(part, name)| part.is_match(name)),
+            // Messages have one, and each of them asks.
+            Form::Whole(expression) => match names.as_slice() {
+                [name] => expression.is_match(name),
+                names => expression.is_match(&names.join(".")),
+            },
+        }
     }
 }
 
@@ -90,7 +132,10 @@ pub(super) fn may_overlap(one: (&[String], &[String]), other: (&[String], &[Stri
     one.0.iter().any(|mine| {
         other.0.iter().any(|theirs| {
             let kept = |pattern: &str| !left_out(pattern, one.1) && !left_out(pattern, other.1);
-            kept(mine) && kept(theirs) && parts(mine).zip(parts(theirs)).all(|(a, b)| meet(a, b))
+            // What two regular expressions have in common is not looked into.
+            let is_expression = expression(mine).or(expression(theirs)).is_some();
+            let meet = || parts(mine).zip(parts(theirs)).all(|(a, b)| meet(a, b));
+            kept(mine) && kept(theirs) && (is_expression || meet())
         })
     })
 }
@@ -102,6 +147,9 @@ fn parts(pattern: &str) -> impl Iterator<Item = &str> {
 /// Whether everything that `inner` matches is matched by `outer`: a wildcard of `inner` is a character that only a
 /// wildcard of `outer` takes.
 fn covers(outer: &str, inner: &str) -> bool {
+    if expression(outer).or(expression(inner)).is_some() {
+        return outer == inner;
+    }
     let takes = |outer: &str, inner: &str| match outer {
         // One character does not stand for any number of them.
         outer if outer.contains('?') => outer == inner,
@@ -184,6 +232,22 @@ mod tests {
         ] {
             assert_eq!(patterns.matches(names), expected, "{names:?}");
         }
+    }
+
+    #[test]
+    fn expressions_stand_for_whole_names_in_any_case() {
+        let patterns = TablePatterns::new(&own(&[r"/public\.(a|b)_\d+/"]), &own(&[r"/.*_9+/"])).unwrap();
+        for (table, expected) in
+            [("a_1", true), ("B_2", true), ("c_1", false), ("a_1x", false), ("a_99", false)]
+        {
+            assert_eq!(patterns.matches("public", table), expected, "{table}");
+        }
+        let columns = Patterns::compile(&own(&[r"/.*\.ssn/"])).unwrap();
+        assert!(columns.matches(["public", "a", "ssn"]) && !columns.matches(["public", "a", "ssn2"]));
+        assert!(TablePatterns::new(&own(&["/a)(b/"]), &[]).is_err());
+        let list = |pattern: &str| own(&[pattern]);
+        assert!(may_overlap((&list("/a/"), &[]), (&list("b.c"), &[])));
+        assert!(!may_overlap((&list("/a/"), &list("/a/")), (&list("b.c"), &[])));
     }
 
     #[test]

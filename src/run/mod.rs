@@ -12,6 +12,7 @@ pub mod feedback;
 pub mod group;
 mod heartbeat;
 mod heartbeat_query;
+mod locate;
 mod lookup;
 pub mod pace;
 mod pipelines;
@@ -29,12 +30,14 @@ mod start;
 mod steps;
 mod streamed;
 mod supervise;
+mod take_over;
 mod telemetry;
 mod timeline;
 mod translate;
 mod watch;
 
 pub use check::check;
+pub use take_over::{Order as TakeOver, take_over};
 
 use std::sync::Arc;
 use std::time::Instant;

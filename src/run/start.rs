@@ -15,6 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{Op, Resume, Router, Selection, TopicId};
 use crate::lsn::Lsn;
 use crate::modes::TextEncoding;
+use crate::observe::Metrics;
 use crate::observe::status::Server;
 use crate::run::brokers::{self, Brokers};
 use crate::run::budget::Budget;
@@ -131,7 +132,7 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
         stream,
         streamed: Streamed::new(spool, version),
         fallback: Arc::clone(&shared.fallback),
-        translator: Translator::new(translation(shared, routes, encoder)?, resume),
+        translator: Translator::new(translation(config, &shared.metrics, routes, encoder)?, resume),
         describe: Box::new(lookup),
         publisher,
         feedback: Feedback::new(times, lsn),
@@ -245,14 +246,14 @@ fn not_busy(config: &Config, state: Option<&SlotState>) -> Result<()> {
 }
 
 /// The topics known before the first change.
-struct Routes {
+pub(super) struct Routes {
     router: Router,
     transaction_topic: Option<TopicId>,
     heartbeat: Option<(TopicId, Duration)>,
 }
 
 impl Routes {
-    fn new(config: &Config, captured: &[CapturedTable]) -> Self {
+    pub(super) fn new(config: &Config, captured: &[CapturedTable]) -> Self {
         let mut router = Router::new(&config.name, &config.topics.pattern);
         let full = config.events.transaction_metadata == TransactionMetadata::Full;
         let transaction_topic = full.then(|| router.named(&config.topics.transaction));
@@ -315,7 +316,7 @@ fn open_spool(shared: &Shared, budget: &Budget, version: ServerVersion) -> Optio
     }
 }
 
-fn start_stream(
+pub(super) fn start_stream(
     config: &Config,
     connection: Connection,
     start: Lsn,
@@ -338,7 +339,7 @@ fn start_stream(
 }
 
 /// What PostgreSQL sends in UTF-8 unless it cannot.
-fn text_encoding(config: &Config, connection: &Connection) -> TextEncoding {
+pub(super) fn text_encoding(config: &Config, connection: &Connection) -> TextEncoding {
     if !connection.is_sql_ascii() {
         return TextEncoding::Utf8;
     }
@@ -350,8 +351,12 @@ fn text_encoding(config: &Config, connection: &Connection) -> TextEncoding {
     encoding
 }
 
-fn translation(shared: &Shared, routes: Routes, encoder: EncodeSettings) -> Result<translate::Parts> {
-    let config = &*shared.config;
+pub(super) fn translation(
+    config: &Config,
+    metrics: &Metrics,
+    routes: Routes,
+    encoder: EncodeSettings,
+) -> Result<translate::Parts> {
     Ok(translate::Parts {
         selection: selection(config)?,
         router: routes.router,
@@ -363,7 +368,7 @@ fn translation(shared: &Shared, routes: Routes, encoder: EncodeSettings) -> Resu
             skip_unchanged: config.events.skip_unchanged,
         },
         skip: config.events.skipped_operations.iter().filter_map(|operation| op(*operation)).collect(),
-        metrics: shared.metrics.clone(),
+        metrics: metrics.clone(),
     })
 }
 
@@ -470,7 +475,7 @@ pub(super) fn selection(config: &Config) -> Result<Selection> {
     Selection::new(&config.source)?.with_source_types(&config.events.column_propagate_source_type)
 }
 
-fn encode_settings(config: &Config, system_id: u64, texts: TextEncoding) -> EncodeSettings {
+pub(super) fn encode_settings(config: &Config, system_id: u64, texts: TextEncoding) -> EncodeSettings {
     EncodeSettings {
         name: config.name.clone(),
         database: config.source.database.clone(),

@@ -498,7 +498,7 @@ fn unasked(message: &Message<'_>) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::encode::{EncodeSettings, Modes};
     use crate::lsn::Xid;
@@ -506,7 +506,7 @@ mod tests {
     use crate::observe::About;
     use crate::source::catalog::{TableDetails, TypeDetails};
 
-    struct Nobody;
+    pub(in crate::run) struct Nobody;
 
     impl Describe for Nobody {
         fn table(&mut self, _: &Relation) -> Result<Option<TableDetails>> {
@@ -518,7 +518,7 @@ mod tests {
         }
     }
 
-    fn translator() -> Translator {
+    pub(in crate::run) fn translator() -> Translator {
         let config = crate::sink::sample::config("");
         let encoder = JsonEncoder::new(EncodeSettings {
             name: "shop".into(),
@@ -548,7 +548,7 @@ mod tests {
     }
 
     /// A Relation message for a table of no columns, as within a block or outside.
-    fn relation(order: Order, oid: u32, name: &str) -> Vec<u8> {
+    pub(in crate::run) fn relation(order: Order, oid: u32, name: &str) -> Vec<u8> {
         let xid = if order.is_in_stream() { vec![0, 0, 0, 9] } else { vec![] };
         [b"R", &xid[..], &oid.to_be_bytes(), b"public\0", name.as_bytes(), b"\0d\0\0"].concat()
     }

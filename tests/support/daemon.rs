@@ -69,6 +69,17 @@ impl Builder {
         self
     }
 
+    /// A file of configuration, laid under what is set later.
+    pub(crate) fn imported(mut self, text: &str) -> Self {
+        for (section, keys) in text.parse::<toml::Table>().unwrap() {
+            match (self.config.get_mut(&section), keys) {
+                (Some(toml::Value::Table(known)), toml::Value::Table(keys)) => known.extend(keys),
+                (_, keys) => drop(self.config.insert(section, keys)),
+            }
+        }
+        self
+    }
+
     /// Another database address than [`Db::url`], for example through a proxy.
     pub(crate) fn source_url(self, url: impl Into<String>) -> Self {
         self.set("source.url", url.into())

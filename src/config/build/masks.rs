@@ -4,6 +4,7 @@
 use secrecy::ExposeSecret;
 
 use super::Builder;
+use crate::config::pattern::is_sound;
 use crate::config::report::Mistake;
 use crate::config::secret::{self, Given, Way};
 use crate::config::typed::quote;
@@ -36,7 +37,7 @@ impl Builder<'_> {
             let key = format!("{PATH}.\"{pattern}\"");
             let mistake =
                 |reason: String, fix: String| Mistake::about_key(Some(&entry.origin), &key, reason, fix);
-            if pattern.split('.').count() < 3 || pattern.split('.').any(str::is_empty) {
+            if !is_sound(pattern, 3) {
                 let reason = "is not a pattern of the form schema.table.column".to_owned();
                 let fix =
                     "write \"public.users.email\" = …; * stands for any text, ? for one character".to_owned();

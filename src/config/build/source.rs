@@ -10,7 +10,7 @@ use crate::config::model::{OnGap, PublicationMode, ReplicaIdentityRule, Source, 
 use crate::config::report::{Mistake, Report};
 use crate::config::settings::Settings;
 use crate::config::typed::quote;
-use crate::config::{key_columns, secret, url};
+use crate::config::{key_columns, pattern, secret, url};
 use crate::modes::TextEncoding;
 
 /// PostgreSQL's NAMEDATALEN without the closing NUL.
@@ -183,6 +183,9 @@ impl Builder<'_> {
         let parts = shape.split('.').count();
         let patterns = self.settings.list(path).to_vec();
         for pattern in &patterns {
+            if self.expression(path, pattern) {
+                continue;
+            }
             let whole =
                 pattern.split('.').count() >= parts && pattern.split('.').all(|part| !part.is_empty());
             if !whole || pattern.trim() != pattern || pattern.contains('\0') {
@@ -207,12 +210,26 @@ impl Builder<'_> {
         patterns
     }
 
+    /// Whether the pattern is a regular expression; what is wrong with it is told.
+    fn expression(&mut self, path: &str, pattern: &str) -> bool {
+        let Some(expression) = pattern::expression(pattern) else { return false };
+        if let Err(error) = pattern::whole(expression) {
+            let reason = format!("{pattern:?} is not a regular expression that is taken here: {error}");
+            self.wrong(
+                path,
+                reason,
+                "look-around and back-references are not; correct it, or write patterns",
+            );
+        }
+        true
+    }
+
     fn replica_identity(&mut self) -> Vec<(String, ReplicaIdentityRule)> {
         let path = "source.replica_identity";
         let settings = self.settings;
         let mut rules = Vec::new();
         for (pattern, entry) in settings.map(path) {
-            let whole = pattern.split('.').count() >= 2 && pattern.split('.').all(|part| !part.is_empty());
+            let whole = pattern::is_sound(pattern, 2);
             let mut words = entry.text.splitn(2, ' ');
             let (word, name) = (words.next().unwrap_or_default().to_ascii_uppercase(), words.next());
             let rule = match (word.as_str(), name) {
@@ -266,7 +283,10 @@ impl Builder<'_> {
     /// Patterns of prefixes of messages, any text but what no prefix can hold. The empty one is that of an empty prefix.
     fn prefixes(&mut self, path: &str) -> Vec<String> {
         let patterns = self.settings.list(path).to_vec();
-        for pattern in patterns.iter().filter(|pattern| pattern.contains('\0')) {
+        for pattern in &patterns {
+            if self.expression(path, pattern) || !pattern.contains('\0') {
+                continue;
+            }
             let reason = format!("{pattern:?} holds a null character, which no prefix does");
             self.wrong(
                 path,
