@@ -139,7 +139,11 @@ pub fn value(target: &str, text: &[u8]) {
 /// A column's default, as `pg_get_expr` prints it.
 pub fn default_expression(text: &[u8]) {
     if let Ok(expression) = str::from_utf8(text) {
-        default::parse_default(expression);
+        for oid in [16, 20, 25, 1082, 1700] {
+            let (ty, _) = details(&Own(oid, &[]));
+            default::default_text(expression, &ty, false);
+            default::default_text(expression, &ty, true);
+        }
     }
 }
 

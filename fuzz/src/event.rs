@@ -3,6 +3,7 @@
 use crate::source::catalog::TypeDetails;
 
 pub struct Column {
+    pub name: String,
     pub ty: TypeDetails,
     pub typmod: i32,
     pub not_null: bool,
