@@ -119,17 +119,22 @@ impl TablePlan {
                     .push(DroppedColumn { column: column.name.clone(), type_name: column.ty.name.clone() });
             }
             masked_key |= masked.is_some() && key.is_some();
-            let stand_ins = match masked.as_ref().and_then(Masked::constant) {
+            let mut stand_ins = match masked.as_ref().and_then(Masked::constant) {
                 Some(json) => StandIns::constant(json),
                 None => StandIns::new(column, &writer, placeholder, modes),
             };
+            let hidden = masked.is_some() && column.not_null;
+            let writer = masked.map_or(writer, |masked| ValueWriter::Masked(Box::new(masked)));
+            if hidden {
+                stand_ins.hide_unknown(&writer);
+            }
             columns.push(ColumnPlan {
                 name: column.name.clone(),
                 field: field(index).to_owned(),
                 type_name: column.ty.name.clone(),
                 fragment,
                 stand_ins,
-                writer: masked.map_or(writer, |masked| ValueWriter::Masked(Box::new(masked))),
+                writer,
                 not_null: column.not_null,
                 identity: column.identity,
                 key,

@@ -51,6 +51,8 @@ pub(crate) struct Publisher {
     sink: Box<dyn Sink>,
     records: Records,
     written: usize,
+    /// How long to wait before a full sink is asked again.
+    retry: Duration,
     ledger: Ledger<Sealed>,
     group: Group,
     /// Commit times of the transactions that are not durable yet, and how many of them ended in the open batch.
@@ -81,6 +83,7 @@ impl Publisher {
             sink,
             records,
             written: 0,
+            retry: SHORTEST_RETRY,
             ledger: Ledger::default(),
             group,
             commit_times: VecDeque::new(),
@@ -151,6 +154,11 @@ impl Publisher {
         self.is_handed_over() && !self.group.is_open() && self.ledger.is_empty() && self.unstored.is_none()
     }
 
+    /// When to hand over again, if there is something left: a full queue empties without a sign of its own.
+    pub(crate) fn retry(&self) -> Option<Duration> {
+        (!self.is_handed_over()).then_some(self.retry)
+    }
+
     /// Gives the sink what it takes. During a backlog records gather first: the sink sends what it gets at once in one piece
     /// to each partition, and nobody waits for the newest.
     pub(crate) fn hand_over(&mut self, moment: Moment) -> Result<()> {
@@ -158,9 +166,13 @@ impl Publisher {
             && self.records.byte_len() < GATHER_BYTES.min(self.settings.buffer_bytes / 2)
             && self.group.gathers(moment);
         if self.is_handed_over() || gathers {
+            self.retry = SHORTEST_RETRY;
             return Ok(());
         }
-        self.written = self.sink.write(&self.records, self.written)?;
+        let written = self.sink.write(&self.records, self.written)?;
+        self.retry =
+            if written > self.written { SHORTEST_RETRY } else { (self.retry * 2).min(LONGEST_RETRY) };
+        self.written = written;
         if self.is_handed_over() {
             self.records.clear(self.settings.buffer_bytes);
             self.written = 0;
@@ -250,9 +262,10 @@ impl Publisher {
         self.group.set_behind(behind);
     }
 
-    /// When [`Publisher::seal`] may have something to do by time alone.
+    /// When [`Publisher::seal`] may have something to do by time alone. While it can do nothing it waits for the sink, which rings
+    /// when a batch is durable, or for [`Publisher::retry`].
     pub(crate) fn wait(&self, now: Instant) -> Option<Duration> {
-        self.group.wait(now)
+        self.can_seal().then(|| self.group.wait(now)).flatten()
     }
 
     /// In a transactional sink one batch is made durable at a time, and only what was handed over can be.
@@ -314,6 +327,11 @@ impl Publisher {
 
 /// A server that asks for a reply is about to end the session or to shut down, and waits for the log to be confirmed.
 const ASKED_EVERY: Duration = Duration::from_millis(100);
+/// While the sink takes something each time, it is asked as often as it can be; while brokers stand still, rarely. A queue lasts
+/// longer than the longest.
+const SHORTEST_RETRY: Duration = Duration::from_millis(2);
+const LONGEST_RETRY: Duration = Duration::from_millis(16);
+
 /// Encoded bytes that gather during a backlog before the sink gets them.
 const GATHER_BYTES: usize = 512 * 1024;
 /// A commit older than this when it is read is part of a backlog.

@@ -448,8 +448,8 @@ impl Session {
         if let Some(wait) = publisher.wait(now) {
             timeout = timeout.min(wait.max(SHORTEST_WAIT));
         }
-        if !publisher.is_handed_over() {
-            timeout = timeout.min(RETRY_FULL);
+        if let Some(retry) = publisher.retry() {
+            timeout = timeout.min(retry);
         }
         let ready = stream
             .wait(control.wake(), reading, timeout)
@@ -466,8 +466,6 @@ const CHUNK_BYTES: usize = 256 * 1024;
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// `poll` counts in milliseconds; less would spin.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
-/// A full queue empties without a sign of its own.
-const RETRY_FULL: Duration = Duration::from_millis(2);
 
 /// What is under way when the server begins to shut down has this long to get to its end.
 const SQL_GRACE: Duration = Duration::from_secs(3);

@@ -54,13 +54,23 @@ impl StandIns {
         };
         Self { unknown, unavailable, null: null.map(Vec::into_boxed_slice) }
     }
+
+    /// The filler is a value of the column, and hidden as such.
+    pub(in crate::encode) fn hide_unknown(&mut self, masked: &ValueWriter) {
+        if let Ok(text) = serde_json::from_slice::<String>(&self.unknown) {
+            self.unknown = written(masked, text.as_bytes());
+        }
+    }
 }
 
 /// The default as it stands in the schema of a column. A struct cannot be one (KAFKA-12694).
 pub(in crate::encode) fn default_of(column: &Column, writer: &ValueWriter, modes: Modes) -> Option<Vec<u8>> {
-    if is_struct(writer) {
-        return None;
-    }
+    let writer = match writer {
+        _ if is_struct(writer) => return None,
+        // A schema tells how a column is hidden, and hides nothing itself.
+        ValueWriter::Masked(_) => &ValueWriter::Text,
+        writer => writer,
+    };
     let text = default_text(column.default.as_deref()?, &column.ty, modes.quirky())?;
     let mut out = Vec::new();
     let written = writer.write(text.as_bytes(), &mut out, &mut Scratch::default());
@@ -213,12 +223,12 @@ fn unavailable_to_debezium(ty: &TypeDetails, writer: &ValueWriter, placeholder: 
 const ARRAYS_WITH_PLACEHOLDER: [u32; 8] =
     [oid::TEXT, oid::VARCHAR, oid::BPCHAR, oid::JSON, oid::JSONB, oid::BYTEA, oid::INT4, oid::INT8];
 
-/// The placeholder's bytes as numbers.
+/// The placeholder's bytes as numbers, with a sign as in Java.
 fn codes(placeholder: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     for (index, byte) in placeholder.iter().enumerate() {
         out.push(if index == 0 { b'[' } else { b',' });
-        push_int(&mut out, *byte);
+        push_int(&mut out, i8::from_ne_bytes([*byte]));
     }
     out.push(b']');
     out

@@ -94,8 +94,8 @@ impl<'a> Publishing<'a> {
         if let Some(wait) = self.publisher.wait(Instant::now()) {
             timeout = timeout.min(wait.max(SHORTEST_WAIT));
         }
-        if !self.publisher.is_handed_over() {
-            timeout = timeout.min(RETRY_FULL);
+        if let Some(retry) = self.publisher.retry() {
+            timeout = timeout.min(retry);
         }
         wait_for_any(readers, self.control.wake(), timeout)
             .map_err(|error| Error::new(Kind::Internal, "poll failed").with_source(error))?;
@@ -107,4 +107,3 @@ impl<'a> Publishing<'a> {
 /// As in a session.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
-const RETRY_FULL: Duration = Duration::from_millis(2);

@@ -54,12 +54,13 @@ impl Source {
     }
 }
 
-/// The tables to be read, in the order of their names. Fails when one of them may not be read.
+/// The tables to be read, in the order of `source.tables` and of their names. Fails when one of them may not be read.
 pub(super) async fn choose(job: &Job<'_>) -> Result<Vec<CapturedTable>> {
     let config = &*job.shared.config;
     let patterns = TablePatterns::new(&config.snapshot.tables, &[])?;
     let mut chosen: Vec<CapturedTable> =
         job.captured.iter().filter(|table| patterns.matches(&table.schema, &table.name)).cloned().collect();
+    in_order(&mut chosen, &config.source.tables)?;
     if !config.events.modes.quirky() {
         let existing = publication::inspect(job.sql, &config.source.publication).await?;
         if existing.is_some_and(|publication| publication.via_root) {
@@ -79,6 +80,16 @@ pub(super) async fn choose(job: &Job<'_>) -> Result<Vec<CapturedTable>> {
         }
     }
     Ok(chosen)
+}
+
+/// Debezium reads tables in the order of `table.include.list`.
+fn in_order(tables: &mut [CapturedTable], patterns: &[String]) -> Result<()> {
+    let patterns = patterns.iter().map(|pattern| TablePatterns::new(std::slice::from_ref(pattern), &[]));
+    let patterns = patterns.collect::<Result<Vec<_>, _>>()?;
+    tables.sort_by_cached_key(|table| {
+        patterns.iter().position(|pattern| pattern.matches(&table.schema, &table.name))
+    });
+    Ok(())
 }
 
 fn oids(tables: &[CapturedTable]) -> Vec<Oid> {
@@ -222,6 +233,20 @@ mod tests {
 
     fn own(columns: &[(&str, bool)]) -> Vec<(String, bool)> {
         columns.iter().map(|(name, selected)| ((*name).to_owned(), *selected)).collect()
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_patterns_and_of_names() {
+        let table = |schema: &str, name: &str| CapturedTable {
+            oid: Oid(1),
+            schema: schema.into(),
+            name: name.into(),
+            partitioned: false,
+        };
+        let mut tables = [table("a", "x"), table("a", "y"), table("b", "x"), table("b", "y")];
+        in_order(&mut tables, &["b.y".into(), "a.*".into(), "*.*".into()]).unwrap();
+        let names: Vec<_> = tables.iter().map(|table| format!("{}.{}", table.schema, table.name)).collect();
+        assert_eq!(names, ["b.y", "a.x", "a.y", "b.x"]);
     }
 
     #[test]

@@ -1,0 +1,1 @@
+create schema "Sales"; create table customers (id int primary key, name varchar(20) not null default 'anon', mail text, card char(16), note text not null, n int, b bytea); create table "Sales"."Orders" (id int primary key, cust int, memo varchar(10), total numeric(8,2)); create table audit_log (id int primary key, v text); create table t2 (k1 int, k2 text, v text);

@@ -1,0 +1,2 @@
+insert into customers values (1, 'Ada Lovelace', 'ada@example.org', '4111111111111111', 'a note é😀', 5, '\x01'), (2, default, null, null, '', null, null); insert into "Sales"."Orders" values (1, 1, 'memo', 9.5); insert into audit_log values (1, 'x'); insert into t2 values (1, 'k', 'v');
+update customers set mail = 'new', id = 3 where id = 1; update "Sales"."Orders" set memo = null; delete from customers where id = 2; update customers set n = 6; delete from "Sales"."Orders";

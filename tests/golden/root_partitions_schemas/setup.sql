@@ -1,0 +1,1 @@
+create table p (id int, k int, v text default 'd', primary key (id, k)) partition by hash (k); create table p0 partition of p for values with (modulus 2, remainder 0); create table p1 partition of p for values with (modulus 2, remainder 1);

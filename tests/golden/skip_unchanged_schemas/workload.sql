@@ -1,0 +1,1 @@
+insert into t values (1, 1, 'x'); update t set a = 1; update t set b = 'y'; update t set a = 2; update t set id = 1; insert into d values (1, 1); update d set a = 1; begin; update t set a = 2; update t set a = 3; commit;
