@@ -185,28 +185,29 @@ cases! {
     messages messages_filtered messages_schemas messages_tx names_avro_schemas names_avro_unicode
     no_primary_key not_null_modes not_null_zero null_default_off_schemas null_with_default
     null_with_default_off numbers_double numbers_json_numeric numbers_precise numbers_special_precise
-    numbers_string numbers_types_double numeric_keys objects origin partitions_changes partitions_leaf
-    partitions_root partitions_root_filtered pg_output_settings pg_timezone_newyork placeholder_types
-    publication_filters replica_full replica_identity_autoset replica_index_with_pk root_partitions_schemas
-    schema_changes schema_exclude schemas_arrays schemas_binary schemas_changes schemas_crud schemas_defaults
-    schemas_defaults_expressions schemas_defaults_types schemas_extensions schemas_hstore_map
-    schemas_key_change schemas_keys schemas_messages schemas_not_null schemas_numbers schemas_numbers_string
-    schemas_numbers_types schemas_snapshot schemas_snapshot_types schemas_times schemas_times_adaptive
-    schemas_times_adaptive_time_microseconds schemas_times_connect schemas_times_isostring
-    schemas_times_microseconds schemas_times_nanoseconds schemas_times_structured schemas_toast_arrays
-    schemas_tx schemas_types schemas_types_misc skip_unchanged skip_unchanged_columns skip_unchanged_schemas
-    skipped_all skipped_deletes skipped_ops skipped_updates snapshot_array_elements snapshot_arrays
-    snapshot_initial snapshot_initial_tx snapshot_numbers snapshot_only snapshot_override snapshot_partitions
-    snapshot_schemas_misc snapshot_subset snapshot_subset_schemas snapshot_text_binary snapshot_times
-    snapshot_toast snapshot_types snapshot_types_isostring snapshot_types_structured snapshot_masks
-    source_type_propagated source_types source_types_serial statements table_filters texts time_arrays
-    time_arrays_connect time_arrays_isostring time_arrays_nanoseconds time_arrays_structured times_adaptive
-    times_adaptive_far times_adaptive_time_microseconds times_connect times_connect_far times_interval_string
-    times_isostring times_isostring_far times_microseconds times_nanoseconds times_special
-    times_special_nanoseconds times_special_structured times_structured toast_arrays toast_arrays_modes
-    toast_default toast_full toast_placeholder toast_types tombstones_off topic_delimiter topics truncate
-    truncate_skipped tx_metadata tx_plain tx_prepared tx_statements tx_topic_name types_ext types_misc
-    types_system types_unknown_included unknown_types unknown_types_hex wide_table
+    numbers_string numbers_types_double numeric_keys objects order_shop origin partitions_changes
+    partitions_leaf partitions_root partitions_root_filtered pg_output_settings pg_timezone_newyork
+    placeholder_types publication_filters replica_full replica_identity_autoset replica_index_with_pk
+    root_partitions_schemas schema_changes schema_exclude schemas_arrays schemas_binary schemas_changes
+    schemas_crud schemas_defaults schemas_defaults_expressions schemas_defaults_types schemas_extensions
+    schemas_hstore_map schemas_key_change schemas_keys schemas_messages schemas_not_null schemas_numbers
+    schemas_numbers_string schemas_numbers_types schemas_snapshot schemas_snapshot_types schemas_times
+    schemas_times_adaptive schemas_times_adaptive_time_microseconds schemas_times_connect
+    schemas_times_isostring schemas_times_microseconds schemas_times_nanoseconds schemas_times_structured
+    schemas_toast_arrays schemas_tx schemas_types schemas_types_misc skip_unchanged skip_unchanged_columns
+    skip_unchanged_schemas skipped_all skipped_deletes skipped_ops skipped_updates snapshot_array_elements
+    snapshot_arrays snapshot_initial snapshot_initial_tx snapshot_masks snapshot_numbers snapshot_only
+    snapshot_override snapshot_partitions snapshot_schemas_misc snapshot_subset snapshot_subset_schemas
+    snapshot_text_binary snapshot_times snapshot_toast snapshot_types snapshot_types_isostring
+    snapshot_types_structured source_type_propagated source_types source_types_by_type source_types_serial
+    statements table_filters texts time_arrays time_arrays_connect time_arrays_isostring
+    time_arrays_nanoseconds time_arrays_structured times_adaptive times_adaptive_far
+    times_adaptive_time_microseconds times_connect times_connect_far times_interval_string times_isostring
+    times_isostring_far times_microseconds times_nanoseconds times_special times_special_nanoseconds
+    times_special_structured times_structured toast_arrays toast_arrays_modes toast_default toast_full
+    toast_placeholder toast_types tombstones_off topic_delimiter topics truncate truncate_skipped tx_metadata
+    tx_plain tx_prepared tx_statements tx_topic_name types_ext types_misc types_system types_unknown_included
+    unknown_types unknown_types_hex wide_table
 }
 
 #[test]

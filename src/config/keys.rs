@@ -194,6 +194,8 @@ pub(super) const KEYS: &[Key] = &[
         "true: {\"schema\":…,\"payload\":…} with the Kafka Connect schemas of Debezium, on keys and values. \"key\", \"value\": on one of them. false: the payloads alone. The schemas.enable of Connect's JsonConverters."),
     entry("events.column_propagate_source_type", Form::List, "[]",
         "schema.table.column patterns of columns whose schema in values has the parameters __debezium.source.column.type, length, scale and name. Without events.schemas it does nothing."),
+    entry("events.datatype_propagate_source_type", Form::List, "[]",
+        "The same for schema.table.type patterns, the type as Debezium's driver names it, in small letters: int4, varchar, _text, bigserial."),
     entry("events.transaction_metadata", Form::Choice(&["true", "block", "false"], &[]), "true",
         "true: a transaction block in each event, and BEGIN and END records in topics.transaction. \"block\": only the block. false: neither."),
     entry("events.tombstones", Form::Bool, "true", "A record with a null value after each delete, so that log compaction drops the key."),

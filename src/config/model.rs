@@ -200,6 +200,8 @@ pub struct Events {
     pub context_headers: bool,
     /// `schema.table.column` patterns of columns whose type is in the parameters of their schema; default none.
     pub column_propagate_source_type: Vec<String>,
+    /// The same, as schema.table.type.
+    pub datatype_propagate_source_type: Vec<String>,
     /// The forms of values; default Debezium's.
     pub modes: Modes,
 }

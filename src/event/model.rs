@@ -47,6 +47,20 @@ pub struct Column {
     pub mask: Option<Mask>,
 }
 
+impl Column {
+    /// The name of the type to the JDBC driver, in small letters: an integer that a sequence counts is a serial one.
+    #[must_use]
+    pub fn driver_type(&self) -> String {
+        let counted = self.default.as_ref().is_some_and(|default| default.contains("nextval("));
+        match self.ty.name.as_str() {
+            "int2" if counted => "smallserial".to_owned(),
+            "int4" if counted => "serial".to_owned(),
+            "int8" if counted => "bigserial".to_owned(),
+            name => name.to_lowercase(),
+        }
+    }
+}
+
 /// Debezium's `op`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {

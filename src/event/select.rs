@@ -2,7 +2,7 @@
 
 use crate::config::{KeyColumns, Patterns, Source, TablePatterns};
 use crate::error::Result;
-use crate::event::Table;
+use crate::event::{Column, Table};
 use crate::masks::Mask;
 
 /// The compiled choice of tables and columns.
@@ -16,6 +16,8 @@ pub struct Selection {
     messages: Patterns<1>,
     exclude_messages: Patterns<1>,
     source_types: Patterns<3>,
+    /// The same, by schema, table and type.
+    source_types_of: Patterns<3>,
 }
 
 impl Selection {
@@ -34,12 +36,15 @@ impl Selection {
             messages: Patterns::compile(&source.messages)?,
             exclude_messages: Patterns::compile(&source.exclude_messages)?,
             source_types: Patterns::compile(&[])?,
+            source_types_of: Patterns::compile(&[])?,
         })
     }
 
-    /// With the columns whose type is told in their schema, `events.column_propagate_source_type`.
-    pub fn with_source_types(self, patterns: &[String]) -> Result<Self> {
-        Ok(Self { source_types: Patterns::compile(patterns)?, ..self })
+    /// With the columns whose type is told in their schema: `events.column_propagate_source_type`, and
+    /// `events.datatype_propagate_source_type`.
+    pub fn with_source_types(self, columns: &[String], types: &[String]) -> Result<Self> {
+        let (source_types, source_types_of) = (Patterns::compile(columns)?, Patterns::compile(types)?);
+        Ok(Self { source_types, source_types_of, ..self })
     }
 
     /// Whether changes of the table become events.
@@ -78,14 +83,14 @@ impl Selection {
         names.iter().map(kept).collect()
     }
 
-    /// For each column whether its schema tells its type.
-    pub fn source_types<'a>(
-        &self,
-        schema: &str,
-        table: &str,
-        names: impl Iterator<Item = &'a str>,
-    ) -> Vec<bool> {
-        names.map(|column| self.source_types.matches([schema, table, column])).collect()
+    /// For each column whether its type is told in its schema.
+    pub fn source_types(&self, table: &Table) -> Vec<bool> {
+        let Table { schema, name, columns, .. } = table;
+        let told = |column: &Column| {
+            self.source_types.matches([schema, name, &column.name])
+                || self.source_types_of.matches([schema, name, &column.driver_type()])
+        };
+        columns.iter().map(told).collect()
     }
 }
 

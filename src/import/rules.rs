@@ -84,9 +84,18 @@ pub(crate) fn prefixes(context: &mut Context<'_>, property: &str, value: &str) {
     context.draft.set(("source", name), list(&prefixes), property);
 }
 
-/// `column.propagate.source.type`.
+/// `column.propagate.source.type` and `datatype.propagate.source.type`. Names of types are in small letters here.
 pub(crate) fn source_types(context: &mut Context<'_>, property: &str, value: &str) {
-    let (patterns, refused) = lists::patterns(value, 3);
+    let (mut patterns, refused) = lists::patterns(value, 3);
     context.refuse(property, &refused);
-    context.draft.set(("events", "column_propagate_source_type"), list(&patterns), property);
+    let name = if property == "column.propagate.source.type" {
+        "column_propagate_source_type"
+    } else {
+        for pattern in patterns.iter_mut().filter(|pattern| !pattern.starts_with('/')) {
+            let (columns, ty) = pattern.rsplit_once('.').unwrap_or(("", pattern));
+            *pattern = format!("{columns}.{}", ty.to_lowercase());
+        }
+        "datatype_propagate_source_type"
+    };
+    context.draft.set(("events", name), list(&patterns), property);
 }

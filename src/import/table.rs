@@ -190,7 +190,7 @@ pub(crate) const TABLE: &[(&str, Answer)] = &[
     ("column.mask.with.*.chars", Work(rules::mask)),
     ("column.mask.hash.*", Work(rules::mask)),
     ("column.propagate.source.type", Work(rules::source_types)),
-    ("datatype.propagate.source.type", Work(work::datatype_source_type)),
+    ("datatype.propagate.source.type", Work(rules::source_types)),
     ("message.key.columns", Work(rules::key_columns)),
     ("schema.refresh.mode", Same("tables are described by what the stream says of them")),
     ("include.schema.comments", Same("comments only stand in schemas")),

@@ -292,16 +292,6 @@ pub(crate) fn skipped_operations(context: &mut Context<'_>, property: &str, valu
     context.draft.set(("events", "skipped_operations"), list(&operations), property);
 }
 
-/// The name of a type, which stands in schemas alone.
-pub(crate) fn datatype_source_type(context: &mut Context<'_>, property: &str, _: &str) {
-    if context.get("value.converter.schemas.enable") == Some("false") {
-        context.draft.same(property, "it only changes schemas, and records have none");
-    } else {
-        let instead = "parameters of schemas by the type's name: name the columns in events.column_propagate_source_type";
-        context.draft.missing(property, instead);
-    }
-}
-
 pub(crate) fn naming_strategy(context: &mut Context<'_>, property: &str, class: &str) {
     match class.rsplit('.').next() {
         Some("SchemaTopicNamingStrategy") => context.draft.same(property, "it is that of topics.pattern"),

@@ -245,6 +245,7 @@ pub(super) mod tests {
                 heartbeat_interval: None,
                 context_headers: true,
                 column_propagate_source_type: vec![],
+                datatype_propagate_source_type: vec![],
                 modes: crate::modes::Modes::default(),
             },
             topics: config::Topics {

@@ -29,8 +29,7 @@ pub(crate) fn table(
             "the type of the column is gone from the catalog: its values are written as text"
         );
     }
-    let names = table.columns.iter().map(|column| column.name.as_str());
-    let source_types = selection.source_types(&table.schema, &table.name, names);
+    let source_types = selection.source_types(table);
     let dropped = encoder.set_table(table, Naming { topic, source_types: &source_types });
     let left_out = dropped.len();
     for dropped in dropped {

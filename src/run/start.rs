@@ -472,7 +472,9 @@ fn carry_out(
 
 /// What is captured, and how.
 pub(super) fn selection(config: &Config) -> Result<Selection> {
-    Selection::new(&config.source)?.with_source_types(&config.events.column_propagate_source_type)
+    let events = &config.events;
+    Selection::new(&config.source)?
+        .with_source_types(&events.column_propagate_source_type, &events.datatype_propagate_source_type)
 }
 
 pub(super) fn encode_settings(config: &Config, system_id: u64, texts: TextEncoding) -> EncodeSettings {

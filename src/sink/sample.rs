@@ -46,6 +46,7 @@ pub(crate) fn config(brokers: &str) -> Config {
             heartbeat_interval: None,
             context_headers: true,
             column_propagate_source_type: vec![],
+            datatype_propagate_source_type: vec![],
             modes: crate::modes::Modes::default(),
         },
         topics: Topics {

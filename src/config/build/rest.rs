@@ -34,6 +34,8 @@ impl Builder<'_> {
             context_headers: self.settings.truth("events.context_headers"),
             column_propagate_source_type: self
                 .patterns("events.column_propagate_source_type", "schema.table.column"),
+            datatype_propagate_source_type: self
+                .patterns("events.datatype_propagate_source_type", "schema.table.type"),
             modes: self.modes(),
         }
     }

@@ -16,21 +16,10 @@ pub(in crate::encode) fn with_source_type(schema: Schema, column: &Column) -> Sc
     let Column { name, ty, typmod, .. } = column;
     let (base, typmod) = base_of(ty, *typmod);
     schema
-        .with("__debezium.source.column.type", type_name(column))
+        .with("__debezium.source.column.type", column.driver_type().to_uppercase())
         .with("__debezium.source.column.length", length(base.oid.0, typmod).to_string())
         .with("__debezium.source.column.scale", scale(base.oid.0, typmod).to_string())
         .with("__debezium.source.column.name", name.clone())
-}
-
-/// In capitals; an integer that a sequence counts is a serial one to the driver.
-fn type_name(Column { ty, default, .. }: &Column) -> String {
-    let counted = default.as_ref().is_some_and(|default| default.contains("nextval("));
-    match ty.oid.0 {
-        INT2 if counted => "SMALLSERIAL".to_owned(),
-        INT4 if counted => "SERIAL".to_owned(),
-        INT8 if counted => "BIGSERIAL".to_owned(),
-        _ => ty.name.to_uppercase(),
-    }
 }
 
 /// The schema of a column that `mask` hides, with the parameter that says so. What is never longer than it may be is not

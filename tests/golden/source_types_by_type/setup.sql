@@ -1,0 +1,1 @@
+create type mood as enum ('a'); create schema s; create table t (id int primary key, v varchar(5), n numeric(5,2), m mood, a int[], ts timestamptz); create table s.u (id serial primary key, v varchar(7), n numeric(4,1));

@@ -1,0 +1,1 @@
+insert into t (id) values (1); insert into s.u (v) values ('x');
