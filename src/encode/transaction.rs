@@ -61,7 +61,7 @@ pub enum MessageScope {
 impl JsonEncoder {
     /// Appends the BEGIN record of the current transaction.
     pub fn begin_record(&mut self, record: TransactionRecord, out: &mut Records) -> Result<Written> {
-        self.transaction_record(record, out, "BEGIN", |buffer| {
+        self.transaction_record(record, out, b"{\"status\":\"BEGIN\",", |buffer| {
             buffer.extend_from_slice(b"null,\"data_collections\":null");
         })
     }
@@ -74,7 +74,7 @@ impl JsonEncoder {
         collections: impl IntoIterator<Item = CollectionCount<'c>>,
         out: &mut Records,
     ) -> Result<Written> {
-        self.transaction_record(record, out, "END", |buffer| {
+        self.transaction_record(record, out, b"{\"status\":\"END\",", |buffer| {
             push_int(buffer, event_count);
             buffer.extend_from_slice(b",\"data_collections\":[");
             for (index, collection) in collections.into_iter().enumerate() {
@@ -87,39 +87,38 @@ impl JsonEncoder {
         })
     }
 
+    /// `status`: the beginning of the value, up to its id.
     fn transaction_record(
         &self,
         record: TransactionRecord,
         out: &mut Records,
-        status: &str,
+        status: &[u8],
         push_counts: impl FnOnce(&mut Vec<u8>),
     ) -> Result<Written> {
         let context =
             self.current.as_ref().ok_or_else(|| internal("a transaction record outside of transactions"))?;
         let mut lsn = itoa::Buffer::new();
         let lsn = lsn.format(record.lsn.0).as_bytes();
-        let push_id = |buffer: &mut Vec<u8>| {
-            buffer.extend_from_slice(b"\"id\":\"");
-            push_int(buffer, context.xid.0);
-            buffer.push(b':');
-            buffer.extend_from_slice(lsn);
-            buffer.push(b'"');
-        };
         let buffer = out.buffer();
         let schemas = self.settings.modes.schemas;
+        let mut id = 0..0;
         let key = appended(buffer, |buffer| {
             framed(schemas.key().then_some(TRANSACTION_KEY), buffer, |buffer| {
                 buffer.push(b'{');
-                push_id(buffer);
+                id = appended(buffer, |buffer| {
+                    buffer.extend_from_slice(b"\"id\":\"");
+                    push_int(buffer, context.xid.0);
+                    buffer.push(b':');
+                    buffer.extend_from_slice(lsn);
+                    buffer.push(b'"');
+                });
                 buffer.push(b'}');
             });
         });
         let value = appended(buffer, |buffer| {
             framed(schemas.value().then_some(TRANSACTION_VALUE), buffer, |buffer| {
-                buffer.extend_from_slice(b"{\"status\":\"");
-                buffer.extend_from_slice(status.as_bytes());
-                buffer.extend_from_slice(b"\",");
-                push_id(buffer);
+                buffer.extend_from_slice(status);
+                buffer.extend_from_within(id);
                 buffer.extend_from_slice(b",\"event_count\":");
                 push_counts(buffer);
                 buffer.extend_from_slice(b",\"ts_ms\":");
