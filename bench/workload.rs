@@ -59,8 +59,8 @@ impl Kind {
     pub(crate) const fn quick_divisor(self) -> u32 {
         match self {
             Self::Pgbench | Self::OneInsert | Self::Toasted => 10,
-            Self::ManyTables => 20,
-            Self::HugeInsert => 40,
+            Self::ManyTables => 40,
+            Self::HugeInsert => 100,
         }
     }
 
