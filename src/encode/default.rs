@@ -38,15 +38,16 @@ pub(super) fn default_text<'a>(expression: &'a str, ty: &TypeDetails, quirky: bo
     if expression.starts_with("NULL::") {
         return None;
     }
-    if reading == Reading::Enum {
-        let (literal, _) = expression.rsplit_once("::")?;
-        return Some(literal.strip_prefix('\'')?.strip_suffix('\'')?.into());
-    }
     let text = first_literal(expression).unwrap_or_else(|| expression.into());
     match reading {
+        // Whole, with both quotes of a pair.
+        Reading::Enum => {
+            let (literal, _) = expression.rsplit_once("::")?;
+            Some(literal.strip_prefix('\'')?.strip_suffix('\'')?.into())
+        }
         // The one value of a type that Debezium writes and does not take for a default.
         Reading::Other if ty.oid.0 == oid::TIMESTAMPTZ && text.ends_with("infinity") => None,
-        Reading::Text | Reading::Other | Reading::Enum => Some(text),
+        Reading::Text | Reading::Other => Some(text),
         Reading::Bool => Some(if text.eq_ignore_ascii_case("true") { "t" } else { "f" }.into()),
         Reading::Int => text.parse::<i64>().is_ok().then_some(text),
         Reading::Float => text.parse::<f64>().is_ok().then_some(text),
@@ -92,8 +93,12 @@ fn is_generated(expression: &str) -> bool {
 /// What stands between the first two quotes, as it stands there.
 fn first_literal(expression: &str) -> Option<Cow<'_, str>> {
     let (_, rest) = expression.split_once('\'')?;
-    let text = &rest[..closing_quote(rest)?];
-    Some(if text.contains("''") { text.replace("''", "'").into() } else { text.into() })
+    Some(undoubled(&rest[..closing_quote(rest)?]))
+}
+
+/// The inside of a literal, in which two quotes stand for one.
+fn undoubled(literal: &str) -> Cow<'_, str> {
+    if literal.contains("''") { literal.replace("''", "'").into() } else { literal.into() }
 }
 
 /// What a default is, as far as it can be known without the server.
@@ -114,9 +119,7 @@ fn parse_default(expression: &str) -> Default<'_> {
     if let Some(rest) = literal.unwrap_or(expression).strip_prefix('\'') {
         return match closing_quote(rest) {
             Some(end) if is_cast(&rest[end + 1..]) => {
-                let text = &rest[..end];
-                let text: Cow<'_, str> =
-                    if text.contains("''") { text.replace("''", "'").into() } else { text.into() };
+                let text = undoubled(&rest[..end]);
                 Default::Constant(if escapes { text.replace("\\\\", "\\").into() } else { text })
             }
             _ => Default::Computed,

@@ -93,11 +93,20 @@ pub struct DroppedColumn {
     pub type_name: String,
 }
 
-impl TablePlan {
-    pub(super) fn new(table: &Table, naming: Naming<'_>, modes: Modes, placeholder: &str) -> Self {
+/// The columns of a table, and what there is to say of them.
+struct Columns {
+    plans: Vec<ColumnPlan>,
+    dropped: Vec<DroppedColumn>,
+    unmaskable: Vec<DroppedColumn>,
+    /// A column of the key is hidden.
+    masked_key: bool,
+}
+
+impl Columns {
+    fn new(table: &Table, modes: Modes, placeholder: &str) -> Self {
         let (mut dropped, mut unmaskable) = (Vec::new(), Vec::new());
         let mut masked_key = false;
-        let mut columns = Vec::with_capacity(table.columns.len());
+        let mut plans = Vec::with_capacity(table.columns.len());
         let fields = fields(table, modes.field_names);
         let field = |index: usize| fields.get(index).map_or("", String::as_str);
         let mut first = true;
@@ -128,7 +137,7 @@ impl TablePlan {
             if hidden {
                 stand_ins.hide_unknown(&writer);
             }
-            columns.push(ColumnPlan {
+            plans.push(ColumnPlan {
                 name: column.name.clone(),
                 field: field(index).to_owned(),
                 type_name: column.ty.name.clone(),
@@ -141,10 +150,18 @@ impl TablePlan {
                 told: Told::default(),
             });
         }
-        let names = table.key.iter().filter(|&&index| index < table.columns.len());
-        let key: Vec<_> = names
+        Self { plans, dropped, unmaskable, masked_key }
+    }
+}
+
+impl TablePlan {
+    pub(super) fn new(table: &Table, naming: Naming<'_>, modes: Modes, placeholder: &str) -> Self {
+        let Columns { plans: columns, dropped, unmaskable, masked_key } =
+            Columns::new(table, modes, placeholder);
+        let parts = table.key.iter().filter_map(|&index| columns.get(index));
+        let key: Vec<_> = parts
             .enumerate()
-            .map(|(place, &index)| KeyPart { fragment: fragment(field(index), place == 0) })
+            .map(|(place, column)| KeyPart { fragment: fragment(&column.field, place == 0) })
             .collect();
         let in_row =
             columns.iter().filter(|column| column.key.is_some() && column.fragment.is_some()).count();
@@ -162,7 +179,7 @@ impl TablePlan {
             schemas: TableSchemas::new(table, naming, &columns, modes),
             columns,
             key_in_row: in_row == key.len() && !masked_key,
-            unmasked: masked_key.then(|| Self::new(&unmasked(table), naming, modes, placeholder).columns),
+            unmasked: masked_key.then(|| Columns::new(&unmasked(table), modes, placeholder).plans),
             key,
             dropped,
             unmaskable,
