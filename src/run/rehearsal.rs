@@ -5,18 +5,21 @@
 use std::time::{Duration, Instant};
 
 use crate::checkpoint::Position;
-use crate::config::{Config, TransactionMetadata};
+use crate::config::Config;
 use crate::decode::Relation;
-use crate::encode::{EncodeSettings, JsonEncoder, Records};
+use crate::encode::Records;
 use crate::error::Result;
-use crate::event::{Resume, Router, Selection, TopicId};
+use crate::event::{Resume, TopicId};
 use crate::lsn::{Lsn, Oid};
+use crate::modes::TextEncoding;
 use crate::observe::{About, Metrics};
 use crate::run::describe::Describe;
 use crate::run::group::{Group, Moment};
 use crate::run::publish::{self, Publisher};
+use crate::run::session::CHUNK_BYTES;
+use crate::run::start::{LONGEST_BATCH, Routes, encode_settings, translation};
 use crate::run::streamed::Order;
-use crate::run::translate::{self, At, Now, Step, Translator};
+use crate::run::translate::{At, Now, Step, Translator};
 use crate::sink::{BatchId, CheckpointMode, CheckpointRecord, InFlight, Sink};
 use crate::source::catalog::{TableDetails, TypeDetails, TypeKind};
 
@@ -45,34 +48,10 @@ impl Rehearsal {
     /// Nothing was read yet. `types` are those that the relations will name and that are not scalar built-in ones. Texts are as of a
     /// database in SQL_ASCII.
     pub fn new(config: &Config, types: Vec<TypeDetails>) -> Result<Self> {
-        let mut router = Router::new(&config.name, &config.topics.pattern);
-        let full = config.events.transaction_metadata == TransactionMetadata::Full;
-        let translator = Translator::new(
-            translate::Parts {
-                selection: Selection::new(&config.source)?,
-                settings: translate::Settings {
-                    transaction_topic: full.then(|| router.named(&config.topics.transaction)),
-                    message_topic: Some(config.topics.message.clone()),
-                    tombstones: config.events.tombstones,
-                    skip_unchanged: config.events.skip_unchanged,
-                },
-                router,
-                encoder: JsonEncoder::new(EncodeSettings {
-                    name: config.name.clone(),
-                    database: config.source.database.clone(),
-                    version: env!("CARGO_PKG_VERSION").to_owned(),
-                    system_id: SYSTEM_ID,
-                    transaction_block: config.events.transaction_metadata != TransactionMetadata::Off,
-                    context_headers: config.events.context_headers,
-                    placeholder: config.events.unavailable_value_placeholder.clone(),
-                    texts: config.source.sql_ascii,
-                    modes: config.events.modes,
-                }),
-                skip: Vec::new(),
-                metrics: Metrics::new(&About { name: &config.name, memory_bytes: config.limits.memory })?,
-            },
-            Resume::default(),
-        );
+        let metrics = Metrics::new(&About { name: &config.name, memory_bytes: config.limits.memory })?;
+        let encoder = encode_settings(config, SYSTEM_ID, TextEncoding::Utf8);
+        let parts = translation(config, &metrics, Routes::new(config, &[]), encoder)?;
+        let translator = Translator::new(parts, Resume::default());
         let position = Position {
             system_id: SYSTEM_ID,
             timeline: 1,
@@ -197,5 +176,3 @@ impl Sink for Nowhere {
 const SYSTEM_ID: u64 = 7_300_000_000_000_000_001;
 /// As a session with the default memory has.
 const BUFFER_BYTES: usize = 5 * 1024 * 1024;
-const CHUNK_BYTES: usize = 256 * 1024;
-const LONGEST_BATCH: Duration = Duration::from_secs(15);

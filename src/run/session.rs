@@ -461,11 +461,11 @@ impl Session {
 }
 
 /// Encoded bytes after which the sink gets its turn: enough to be worth it, little enough to keep the brokers busy.
-const CHUNK_BYTES: usize = 256 * 1024;
+pub(super) const CHUNK_BYTES: usize = 256 * 1024;
 /// A timer that nothing asked for.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// `poll` counts in milliseconds; less would spin.
-const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+pub(super) const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// What is under way when the server begins to shut down has this long to get to its end.
 const SQL_GRACE: Duration = Duration::from_secs(3);

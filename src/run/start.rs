@@ -456,7 +456,7 @@ fn carry_out(
         Plan::Create { drop, gap } => {
             accept(gap);
             if drop {
-                runtime.block_on(sql.query("SELECT pg_drop_replication_slot($1)", &[name]))?;
+                runtime.block_on(slot::drop(sql, name))?;
                 tracing::warn!(slot = name, "dropped the invalidated slot");
             }
             tracing::info!(slot = name, "creating the slot; it waits for transactions that are in progress");
@@ -511,4 +511,4 @@ fn op(operation: crate::config::Operation) -> Option<Op> {
 /// Creating a slot waits for every transaction in progress; a reporting query of an hour is no reason to give up.
 pub(super) const SLOT_PATIENCE: Duration = Duration::from_secs(4 * 3600);
 /// A batch is cut long before the broker's `transaction.timeout.ms` (60 s unless it is set) would end it.
-const LONGEST_BATCH: Duration = Duration::from_secs(15);
+pub(super) const LONGEST_BATCH: Duration = Duration::from_secs(15);

@@ -87,6 +87,11 @@ impl std::fmt::Display for Holder {
     }
 }
 
+/// Drops the slot `name`.
+pub async fn drop(sql: &Sql, name: &str) -> Result<()> {
+    sql.query("SELECT pg_drop_replication_slot($1)", &[&name]).await.map(|_| ())
+}
+
 /// The slot `name`, none when there is none.
 pub async fn inspect(sql: &Sql, name: &str) -> Result<Option<SlotState>> {
     let rows = sql.query(&inspect_query(sql.version()), &[&name]).await;

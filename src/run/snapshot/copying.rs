@@ -7,7 +7,7 @@ use crate::checkpoint::Position;
 use crate::encode::Records;
 use crate::error::{Error, Kind, Result};
 use crate::observe::Metrics;
-use crate::run::session::wall_clock;
+use crate::run::session::{CHUNK_BYTES, wall_clock};
 use crate::run::snapshot::publishing::Publishing;
 use crate::run::snapshot::rows::Rows;
 use crate::run::snapshot::tables::Source;
@@ -154,6 +154,3 @@ impl<'a> Copying<'a> {
         }
     }
 }
-
-/// As in a session: encoded bytes after which another connection has its turn.
-const CHUNK_BYTES: usize = 256 * 1024;

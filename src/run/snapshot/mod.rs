@@ -34,6 +34,7 @@ use crate::run::supervise::Shared;
 use crate::run::telemetry::Telemetry;
 use crate::run::watch::watch_slot;
 use crate::source::catalog::CapturedTable;
+use crate::source::slot;
 use crate::source::{Connection, NewSlot, SlotSnapshot, SnapshotReader, Sql};
 use copying::Copying;
 use publishing::Publishing;
@@ -166,7 +167,7 @@ fn begin(
         SnapshotSlot::Create { drop } => {
             if drop {
                 let slot = &source.slot;
-                job.runtime.block_on(job.sql.query("SELECT pg_drop_replication_slot($1)", &[slot]))?;
+                job.runtime.block_on(slot::drop(job.sql, slot))?;
                 tracing::info!(slot, "dropped the slot, to create it again with the snapshot");
             }
             let wanted = NewSlot {
@@ -238,9 +239,8 @@ fn first(readers: &mut [SnapshotReader]) -> Result<&mut SnapshotReader> {
 /// What fails now fails again at the next start, which is told that the slot is nobody's.
 fn drop_slot(job: &Job<'_>) {
     let slot = &job.shared.config.source.slot;
-    let dropped = job.runtime.block_on(job.sql.query("SELECT pg_drop_replication_slot($1)", &[slot]));
-    match dropped {
-        Ok(_) => tracing::info!(slot, "dropped the slot of the snapshot that did not get to its end"),
+    match job.runtime.block_on(slot::drop(job.sql, slot)) {
+        Ok(()) => tracing::info!(slot, "dropped the slot of the snapshot that did not get to its end"),
         Err(error) => tracing::debug!(slot, %error, "the slot of the snapshot could not be dropped"),
     }
 }

@@ -1,14 +1,14 @@
 //! The publisher while a snapshot is taken: the same turns as those of a session, without a stream. Every row is a boundary, as
 //! what was published in part starts over anyway.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::checkpoint::Position;
 use crate::error::{Error, Kind, Result};
 use crate::run::control::Control;
 use crate::run::group::Moment;
 use crate::run::publish::{Progress, Publisher};
-use crate::run::session::wall_clock;
+use crate::run::session::{LONGEST_WAIT, SHORTEST_WAIT, wall_clock};
 use crate::run::telemetry::Telemetry;
 use crate::source::{SnapshotReader, wait_for_any};
 
@@ -103,7 +103,3 @@ impl<'a> Publishing<'a> {
         Ok(())
     }
 }
-
-/// As in a session.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
-const SHORTEST_WAIT: Duration = Duration::from_millis(1);
