@@ -187,6 +187,7 @@ fn all_modes() -> impl Iterator<Item = Modes> {
         unmapped_arrays: true,
         null_as_default: false,
         field_names: FieldNames::ALL[index % 3],
+        schema_names: FieldNames::ALL[(index + 1) % 3],
         quirks: *quirks,
         schemas: Schemas::ALL[index % 4],
     })

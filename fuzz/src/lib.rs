@@ -10,7 +10,7 @@ pub mod decode;
 pub mod encode;
 #[path = "../../src/error.rs"]
 pub mod error;
-#[allow(dead_code, reason = "shapes")]
+#[path = "../../src/event/model.rs"]
 pub mod event;
 #[path = "../../src/lsn.rs"]
 pub mod lsn;
