@@ -12,6 +12,8 @@ pub mod encode;
 pub mod error;
 #[path = "../../src/event/model.rs"]
 pub mod event;
+#[allow(dead_code, reason = "what only the daemon reads")]
+mod import;
 #[path = "../../src/lsn.rs"]
 pub mod lsn;
 #[path = "../../src/masks.rs"]
@@ -68,6 +70,21 @@ pub fn copy_row(data: &[u8]) {
         Ok(()) => assert_eq!(row.tuple().iter().count(), usize::from(columns)),
         Err(error) => assert!(error.offset <= line.len()),
     }
+}
+
+/// A file of connector properties.
+pub fn import_properties(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        match import::properties::parse(text) {
+            Ok(lines) => assert!(lines.len() <= text.lines().count()),
+            Err(mistake) => assert!((1..=text.lines().count()).contains(&mistake.line)),
+        }
+    }
+}
+
+/// Kafka Connect's file of offsets.
+pub fn import_offsets(data: &[u8]) {
+    import::offsets(data);
 }
 
 fn mode_of(byte: u8) -> Mode {

@@ -1,9 +1,12 @@
 //! The ends of what PostgreSQL takes, and what has no form: a clear outcome, that a metric shows.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
 use super::Pipeline;
 use crate::operator::outcome_of;
+use crate::support::{Daemon, Kafka, Postgres};
 
 #[test]
 fn a_table_of_1600_columns_arrives_whole() {
@@ -98,3 +101,43 @@ fn a_change_beyond_the_limit_stops_before_it_and_goes_on_with_a_higher_one() {
     let lengths: Vec<usize> = pipeline.rows().iter().map(|row| row["v"].as_str().unwrap().len()).collect();
     assert_eq!(lengths, [2_000_000, 5]);
 }
+
+/// Half a gigabyte in one value is refused by what the server announces, before any memory is taken for it.
+#[test]
+fn a_value_of_500_megabytes_is_refused_and_not_held() {
+    let mut pipeline = Pipeline::start("create table t (id int primary key, v text)");
+    pipeline.db.exec("insert into t values (1, 'small')");
+    assert_eq!(pipeline.rows().len(), 1);
+    pipeline.db.exec(&format!("insert into t values (2, {HALF_A_GIGABYTE})"));
+    refused_in_bounds(&mut pipeline.daemon);
+}
+
+#[test]
+fn a_row_of_500_megabytes_ends_a_snapshot_and_is_not_held() {
+    let db = Postgres::shared(18).database("bounds");
+    db.exec(&format!(
+        "create table t (id int primary key, v text); insert into t values (1, {HALF_A_GIGABYTE})"
+    ));
+    let mut daemon =
+        Daemon::builder(&db, Kafka::shared()).set("snapshot.mode", "initial").allow_log("").spawn();
+    refused_in_bounds(&mut daemon);
+}
+
+/// The process ends for its limit, and never had more memory than it may.
+#[track_caller]
+fn refused_in_bounds(daemon: &mut Daemon) {
+    let status = format!("/proc/{}/status", daemon.id());
+    let mut peak_kb = 0;
+    // Gone as soon as the process has ended.
+    while let Some(line) = fs::read_to_string(&status).ok().and_then(|text| {
+        text.lines().find_map(|line| line.strip_prefix("VmHWM:").map(|value| value.trim().to_owned()))
+    }) {
+        peak_kb = line.trim_end_matches(" kB").parse().unwrap();
+        std::thread::yield_now();
+    }
+    outcome_of(daemon).expect_error(69, "message_too_large", &["limits.max_message", "limits.memory"]);
+    assert!((1..64 * 1024).contains(&peak_kb), "{peak_kb} kB");
+}
+
+/// It compresses well, so that the server's disk hardly notices.
+const HALF_A_GIGABYTE: &str = "repeat('x', 500000000)";
