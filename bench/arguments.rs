@@ -8,6 +8,7 @@ use crate::contender::Contender;
 use crate::debezium::Debezium;
 use crate::headwater::{Headwater, Overrides};
 use crate::pg_recvlogical::PgRecvlogical;
+use crate::snapshot::Reader;
 use crate::workload::{Kind, Size, Workload};
 use crate::writer::Stream;
 
@@ -67,6 +68,7 @@ enum Name {
     L1,
     P1,
     S1,
+    I1,
 }
 
 /// Kinds of sockets to run over.
@@ -86,9 +88,9 @@ pub(crate) enum Socket {
 
 impl Arguments {
     pub(crate) fn workloads(&self) -> Vec<Workload> {
-        let all = [Name::W1, Name::W2, Name::W4, Name::W5, Name::W6, Name::L1, Name::P1, Name::S1];
+        let all = [Name::W1, Name::W2, Name::W4, Name::W5, Name::W6, Name::L1, Name::P1, Name::S1, Name::I1];
         // W6 is W2 at ten times its size, and a latency of 5,000/s that of 1,000/s: a look leaves them out unless they are named.
-        let quick = [Name::W1, Name::W2, Name::W4, Name::W5, Name::L1, Name::P1, Name::S1];
+        let quick = [Name::W1, Name::W2, Name::W4, Name::W5, Name::L1, Name::P1, Name::S1, Name::I1];
         let looks = self.quick && self.workload.is_empty();
         let names = match &self.workload[..] {
             [] if self.quick => &quick[..],
@@ -105,6 +107,7 @@ impl Arguments {
                 Name::W5 => vec![Workload::Backlog(Kind::ManyTables)],
                 Name::P1 => vec![Workload::InProgress],
                 Name::S1 => vec![Workload::Standby],
+                Name::I1 => vec![Workload::Snapshot],
                 Name::L1 if looks => vec![Workload::Latency { per_second: 1000 }],
                 Name::L1 => [1000, 5000].map(|per_second| Workload::Latency { per_second }).to_vec(),
             })
@@ -125,10 +128,10 @@ impl Arguments {
             }
             all.push(Box::new(PgRecvlogical { socket }));
         }
-        all.push(Box::new(Debezium { transaction_metadata: false }));
+        all.push(Box::new(Debezium::default()));
         if kind == Kind::Pgbench && !self.quick {
             all.push(Box::new(Headwater::with_transaction_topic(self.sockets(false)[0], &self.overrides())));
-            all.push(Box::new(Debezium { transaction_metadata: true }));
+            all.push(Box::new(Debezium { transaction_metadata: true, ..Debezium::default() }));
         }
         self.wanted(all)
     }
@@ -141,7 +144,7 @@ impl Arguments {
                 all.push(Box::new(headwater));
             }
         }
-        all.push(Box::new(Debezium { transaction_metadata: false }));
+        all.push(Box::new(Debezium::default()));
         self.wanted(all)
     }
 
@@ -160,6 +163,15 @@ impl Arguments {
         let socket = self.sockets(false)[0];
         let mut all = Headwater::modes(socket, &self.overrides()).to_vec();
         all.retain(|headwater| self.is_wanted(&headwater.name()));
+        all
+    }
+
+    /// Those who take a first snapshot.
+    pub(crate) fn readers(&self) -> Vec<Reader> {
+        let mut all = vec![Reader::Copy];
+        all.extend(Headwater::modes(self.sockets(false)[0], &self.overrides()).map(Reader::Headwater));
+        all.push(Reader::Debezium(Debezium { snapshots: true, ..Debezium::default() }));
+        all.retain(|reader| self.is_wanted(&reader.name()));
         all
     }
 

@@ -22,10 +22,12 @@ use crate::support::process::Process;
 use crate::support::{free_port, reaper, server_home};
 
 /// One way to run it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Debezium {
     /// `provide.transaction.metadata`: the block in each event and the topic of BEGIN and END come together.
     pub(crate) transaction_metadata: bool,
+    /// `snapshot.mode=initial_only` instead of `no_data`.
+    pub(crate) snapshots: bool,
 }
 
 struct Working {
@@ -37,6 +39,12 @@ struct Working {
     _directory: TempDir,
 }
 
+impl Debezium {
+    const fn snapshot_mode(self) -> &'static str {
+        if self.snapshots { "initial_only" } else { "no_data" }
+    }
+}
+
 impl Contender for Debezium {
     fn name(&self) -> String {
         let topic = if self.transaction_metadata { ", BEGIN/END topic" } else { "" };
@@ -46,8 +54,9 @@ impl Contender for Debezium {
     fn settings(&self) -> String {
         let all = CONNECTOR.iter().chain(&WORKER).map(|(key, value)| format!("{key}={value}"));
         format!(
-            "provide.transaction.metadata={}, {}; {}",
+            "provide.transaction.metadata={}, snapshot.mode={}, {}; {}",
             self.transaction_metadata,
+            self.snapshot_mode(),
             all.collect::<Vec<_>>().join(", "),
             JVM.join(" ")
         )
@@ -79,6 +88,7 @@ impl Contender for Debezium {
             ("slot.name", job.slot.to_owned()),
             ("publication.name", PUBLICATION.to_owned()),
             ("provide.transaction.metadata", self.transaction_metadata.to_string()),
+            ("snapshot.mode", self.snapshot_mode().to_owned()),
         ];
         fs::write(path("connector.properties"), properties(&connector, &CONNECTOR)?)?;
         let mut command = Command::new("java");
@@ -147,14 +157,13 @@ const WORKER: [(&str, &str); 8] = [
 ];
 
 /// Of the connector.
-const CONNECTOR: [(&str, &str); 12] = [
+const CONNECTOR: [(&str, &str); 11] = [
     ("connector.class", "io.debezium.connector.postgresql.PostgresConnector"),
     ("tasks.max", "1"),
     ("plugin.name", "pgoutput"),
     ("database.user", "postgres"),
     ("database.password", "unused"),
     ("publication.autocreate.mode", "disabled"),
-    ("snapshot.mode", "no_data"),
     ("max.batch.size", "20480"),
     ("max.queue.size", "81920"),
     ("poll.interval.ms", "10"),

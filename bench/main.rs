@@ -25,6 +25,7 @@ mod pg_recvlogical;
 mod programs;
 mod report;
 mod rows;
+mod snapshot;
 mod standby;
 mod summary;
 mod topics;
@@ -49,6 +50,7 @@ use ground::Ground;
 use in_progress::Way;
 use machine::Machine;
 use report::Report;
+use snapshot::Table;
 use workload::{Kind, Workload};
 
 fn main() -> Result<()> {
@@ -77,6 +79,7 @@ fn run(arguments: &Arguments) -> Result<Report> {
             Workload::Backlog(kind) => backlog_rounds(&ground, arguments, kind, &mut report)?,
             Workload::InProgress => in_progress_rounds(&ground, arguments, &mut report)?,
             Workload::Standby => standby_rounds(&ground, arguments, &mut report)?,
+            Workload::Snapshot => snapshot_rounds(&ground, arguments, &mut report)?,
         }
     }
     Ok(report)
@@ -140,6 +143,19 @@ fn standby_rounds(ground: &Ground, arguments: &Arguments, report: &mut Report) -
         let one = standby::measure(ground, &headwaters[index], arguments.quick)?;
         println!("S1: round {}: {one}", round + 1);
         report.standbys.push(one);
+        report.save(arguments.json.as_deref())?;
+    }
+    Ok(())
+}
+
+/// Everybody who reads a table, one after the other, as often as there are rounds.
+fn snapshot_rounds(ground: &Ground, arguments: &Arguments, report: &mut Report) -> Result<()> {
+    let readers = arguments.readers();
+    let table = Table::prepare(ground, arguments)?;
+    for (round, index) in turns(arguments.rounds(), readers.len()) {
+        let one = snapshot::measure(ground, &table, &readers[index])?;
+        println!("I1: round {}: {one}", round + 1);
+        report.snapshots.push(one);
         report.save(arguments.json.as_deref())?;
     }
     Ok(())

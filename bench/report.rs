@@ -15,6 +15,7 @@ use crate::latency::Latency;
 use crate::losses;
 use crate::machine::Machine;
 use crate::rows::{table, thousands, whole};
+use crate::snapshot::Snapshot;
 use crate::standby::Standby;
 use crate::summary::{self, Drains, Latencies, Spread};
 
@@ -30,6 +31,9 @@ pub(crate) struct Report {
     pub(crate) latencies: Vec<Latency>,
     pub(crate) in_progress: Vec<InProgress>,
     pub(crate) standbys: Vec<Standby>,
+    /// Reports of before have none.
+    #[serde(default)]
+    pub(crate) snapshots: Vec<Snapshot>,
 }
 
 impl Report {
@@ -44,6 +48,7 @@ impl Report {
             latencies: Vec::new(),
             in_progress: Vec::new(),
             standbys: Vec::new(),
+            snapshots: Vec::new(),
         }
     }
 
@@ -64,6 +69,7 @@ impl Report {
             joined.latencies.extend(other.latencies);
             joined.in_progress.extend(other.in_progress);
             joined.standbys.extend(other.standbys);
+            joined.snapshots.extend(other.snapshots);
         }
         Ok(joined)
     }
@@ -80,7 +86,8 @@ impl Report {
         let drains = self.drains.iter().map(|one| (one.contender.as_str(), one.settings.as_str()));
         let latencies = self.latencies.iter().map(|one| (one.contender.as_str(), one.settings.as_str()));
         let standbys = self.standbys.iter().map(|one| (one.contender.as_str(), one.settings.as_str()));
-        let mut all: Vec<_> = drains.chain(latencies).chain(standbys).collect();
+        let snapshots = self.snapshots.iter().map(|one| (one.contender.as_str(), one.settings.as_str()));
+        let mut all: Vec<_> = drains.chain(latencies).chain(standbys).chain(snapshots).collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -121,6 +128,10 @@ impl fmt::Display for Report {
         if let Some(first) = self.standbys.first() {
             writeln!(f, "\nS1: {} captured tables; medians\n", thousands(u64::from(first.tables)))?;
             f.write_str(&standby_table(&self.standbys))?;
+        }
+        if let Some(first) = self.snapshots.first() {
+            writeln!(f, "\nI1: the first snapshot of {} rows; medians\n", thousands(u64::from(first.rows)))?;
+            f.write_str(&snapshot_table(&self.snapshots))?;
         }
         writeln!(f, "\nWhere Headwater, exactly once, is not the best:\n")?;
         let losses = losses::losses(self);
@@ -247,6 +258,37 @@ fn standby_table(all: &[Standby]) -> String {
             format!("{:.2}–{:.2}", start.lowest, start.highest),
             format!("{:.2}", Spread::of(of_it().map(Standby::idle_percent)).median),
             format!("{:.1}", Spread::of(of_it().map(|one| mebibytes(one.idle.peak_rss_bytes))).median),
+        ]);
+    }
+    table(&rows)
+}
+
+fn snapshot_table(all: &[Snapshot]) -> String {
+    let head = [
+        "contender",
+        "rows/s",
+        "lowest–highest",
+        "CPU µs/row",
+        "backend s",
+        "broker s",
+        "peak MiB",
+        "start s",
+    ];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for contender in summary::in_order(all.iter().map(|one| one.contender.as_str())) {
+        let over = |what: fn(&Snapshot) -> f64| {
+            Spread::of(all.iter().filter(|one| one.contender == contender).map(what))
+        };
+        let rate = over(Snapshot::rows_per_second);
+        rows.push(vec![
+            contender.to_owned(),
+            whole(rate.median),
+            format!("{}–{}", whole(rate.lowest), whole(rate.highest)),
+            format!("{:.2}", over(Snapshot::micros_per_row).median),
+            format!("{:.2}", over(|one| one.backend.cpu_seconds()).median),
+            format!("{:.2}", over(|one| one.broker.cpu_seconds()).median),
+            format!("{:.1}", over(|one| mebibytes(one.process.peak_rss_bytes)).median),
+            format!("{:.2}", over(|one| one.start_seconds).median),
         ]);
     }
     table(&rows)

@@ -18,6 +18,8 @@ pub(crate) enum Workload {
     InProgress,
     /// What starting and having nothing to do costs.
     Standby,
+    /// How fast a table is read for the first time.
+    Snapshot,
     /// How late single rows arrive on a live stream.
     Latency { per_second: u32 },
 }

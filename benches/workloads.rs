@@ -18,6 +18,8 @@ pub(crate) struct Workload {
     /// Before the first repetition.
     pub(crate) prelude: Vec<Vec<u8>>,
     pub(crate) messages: Vec<Vec<u8>>,
+    /// Instead of messages: a Relation message, and a row of that table as COPY sends it.
+    pub(crate) snapshot: Option<(Vec<u8>, Vec<u8>)>,
     /// Row changes in `messages`.
     pub(crate) events: u64,
 }
@@ -25,7 +27,11 @@ pub(crate) struct Workload {
 impl Workload {
     /// A session that has read the prelude.
     pub(crate) fn rehearse(&self) -> Result<Rehearsal> {
-        let mut rehearsal = Rehearsal::new(&configuration(self.metadata, self.schemas)?, types())?;
+        let config = configuration(self.metadata, self.schemas)?;
+        let mut rehearsal = Rehearsal::new(&config, types())?;
+        if let Some((relation, _)) = &self.snapshot {
+            rehearsal.snapshot_of(&config, relation)?;
+        }
         for message in &self.prelude {
             rehearsal.message(LSN, message)?;
         }
@@ -34,6 +40,7 @@ impl Workload {
 
     /// Reads the messages once.
     pub(crate) fn repeat(&self, rehearsal: &mut Rehearsal) -> Result<()> {
+        self.snapshot.iter().try_for_each(|(_, row)| rehearsal.row(row))?;
         self.messages.iter().try_for_each(|message| rehearsal.message(LSN, message))
     }
 }
@@ -47,6 +54,8 @@ pub(crate) fn all() -> Vec<Workload> {
         delete(),
         insert_of_mixed_types(),
         small_transactions(),
+        insert_with_schemas(),
+        row_of_a_snapshot(),
     ]
 }
 
@@ -59,6 +68,7 @@ fn update_of_an_account() -> Workload {
         schemas: "false",
         prelude: vec![table.relation(), begin()],
         messages: vec![table.update(None)],
+        snapshot: None,
         events: 1,
     }
 }
@@ -72,6 +82,7 @@ fn insert_of_ten_columns() -> Workload {
         schemas: "false",
         prelude: vec![table.relation(), begin()],
         messages: vec![table.insert()],
+        snapshot: None,
         events: 1,
     }
 }
@@ -85,6 +96,7 @@ fn update_with_full_identity() -> Workload {
         schemas: "false",
         prelude: vec![table.relation(), begin()],
         messages: vec![table.update(Some(b'O'))],
+        snapshot: None,
         events: 1,
     }
 }
@@ -98,6 +110,7 @@ fn delete() -> Workload {
         schemas: "false",
         prelude: vec![table.relation(), begin()],
         messages: vec![table.delete(b'K')],
+        snapshot: None,
         events: 1,
     }
 }
@@ -111,6 +124,7 @@ fn insert_of_mixed_types() -> Workload {
         schemas: "false",
         prelude: vec![table.relation(), begin()],
         messages: vec![table.insert()],
+        snapshot: None,
         events: 1,
     }
 }
@@ -124,7 +138,25 @@ fn small_transactions() -> Workload {
         schemas: "false",
         prelude: vec![table.relation()],
         messages: vec![begin(), table.insert(), commit()],
+        snapshot: None,
         events: 1,
+    }
+}
+
+/// W2's row with Connect's schemas, which are copied.
+fn insert_with_schemas() -> Workload {
+    Workload { name: "insert of 10 columns with schemas", schemas: "true", ..insert_of_ten_columns() }
+}
+
+/// W2's row in a first snapshot.
+fn row_of_a_snapshot() -> Workload {
+    let table = Table { oid: 0x4002, name: "wide", identity: b'd', cells: WIDE };
+    Workload {
+        name: "row of 10 columns in a snapshot",
+        prelude: Vec::new(),
+        messages: Vec::new(),
+        snapshot: Some((table.relation(), table.line())),
+        ..insert_of_ten_columns()
     }
 }
 
@@ -182,6 +214,12 @@ impl Table<'_> {
     }
 
     /// An old row of kind `K` is of another key: the record's key changes.
+    /// The row as COPY sends it; none of the texts has anything to escape.
+    fn line(&self) -> Vec<u8> {
+        let texts: Vec<&str> = self.cells.iter().map(|(.., text)| *text).collect();
+        (texts.join("\t") + "\n").into_bytes()
+    }
+
     pub(crate) fn update(&self, old: Option<u8>) -> Vec<u8> {
         let mut bytes = self.start(b'U');
         if let Some(kind) = old {

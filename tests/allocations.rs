@@ -141,6 +141,7 @@ fn every_kind(schemas: &'static str) -> Workload {
             commit(),
             message(false),
         ],
+        snapshot: None,
         events: 11,
     }
 }
@@ -155,6 +156,7 @@ fn no_hidden_text_allocates() {
         schemas: "false",
         prelude: vec![],
         messages: vec![begin(), table.insert(), table.update(Some(b'O')), table.delete(b'O'), commit()],
+        snapshot: None,
         events: 2,
     };
     let hash = |version| Mask::Hash { version, algorithm: HashAlgorithm::Sha256, salt: Salt::new("salt") };
@@ -187,6 +189,7 @@ fn no_text_of_another_encoding_allocates() {
         schemas: "false",
         prelude: vec![],
         messages: [vec![begin()], changes.into(), vec![commit()]].concat(),
+        snapshot: None,
         events: 3,
     };
     for encoding in TextEncoding::ALL {

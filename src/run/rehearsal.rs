@@ -6,18 +6,21 @@ use std::time::{Duration, Instant};
 
 use crate::checkpoint::Position;
 use crate::config::Config;
-use crate::decode::Relation;
-use crate::encode::Records;
-use crate::error::Result;
-use crate::event::{Resume, TopicId};
-use crate::lsn::{Lsn, Oid};
+use crate::decode::{self, Message, Mode, Relation};
+use crate::encode::{JsonEncoder, Records};
+use crate::error::{Error, Kind, Result};
+use crate::event::{self, Resume, TableSlot, TopicId, TransactionContext};
+use crate::lsn::{Lsn, Oid, UnixMicros, Xid};
 use crate::modes::TextEncoding;
 use crate::observe::{About, Metrics};
 use crate::run::describe::Describe;
 use crate::run::group::{Group, Moment};
+use crate::run::prepare;
 use crate::run::publish::{self, Publisher};
 use crate::run::session::CHUNK_BYTES;
-use crate::run::start::{LONGEST_BATCH, Routes, encode_settings, translation};
+use crate::run::snapshot::rows::Rows;
+use crate::run::snapshot::tables::Source;
+use crate::run::start::{LONGEST_BATCH, Routes, encode_settings, selection, translation};
 use crate::run::streamed::Order;
 use crate::run::translate::{At, Now, Step, Translator};
 use crate::sink::{BatchId, CheckpointMode, CheckpointRecord, InFlight, Sink};
@@ -26,6 +29,7 @@ use crate::source::catalog::{TableDetails, TypeDetails, TypeKind};
 /// A session that reads from its caller and writes to nowhere.
 pub struct Rehearsal {
     translator: Translator,
+    snapshot: Option<Rows>,
     publisher: Publisher,
     catalog: Catalog,
     position: Position,
@@ -69,6 +73,7 @@ impl Rehearsal {
         let group = Group::new(config.kafka.commit_interval, config.kafka.commit_max_bytes, LONGEST_BATCH);
         Ok(Self {
             translator,
+            snapshot: None,
             publisher: Publisher::new(settings, Box::new(Nowhere::default()), group, position.clone(), false),
             catalog: Catalog(types),
             position,
@@ -77,6 +82,43 @@ impl Rehearsal {
             clock: Now(Duration::new(1_767_225_600, 123_456_789)),
             records: 0,
         })
+    }
+
+    /// Prepares for rows of a snapshot, of the table that a Relation message describes.
+    pub fn snapshot_of(&mut self, config: &Config, relation: &[u8]) -> Result<()> {
+        let Message::Relation { relation, .. } = decode::parse(relation, Mode::default())? else {
+            return Err(Error::new(Kind::Internal, "no Relation message"));
+        };
+        let relation = Relation::from(&relation);
+        let selected = vec![true; relation.columns.len()];
+        let find = |oid| self.catalog.type_details(oid);
+        let mut table = event::resolve(&relation, (TableSlot(0), TopicId(0)), None, find, &selected);
+        let mut encoder = JsonEncoder::new(encode_settings(config, SYSTEM_ID, TextEncoding::Utf8));
+        prepare::table(&mut table, &selection(config)?, &mut encoder, "shop.public.t");
+        let context = TransactionContext {
+            xid: Xid(700),
+            commit_lsn: Lsn(529_867_632),
+            commit_time: UnixMicros(1_767_225_600_000_000),
+            previous_end_lsn: None,
+            origin: None,
+        };
+        let columns = u16::try_from(relation.columns.len()).unwrap_or(u16::MAX);
+        let metrics = Metrics::new(&About { name: &config.name, memory_bytes: config.limits.memory })?;
+        self.snapshot = Some(Rows::new(encoder, &[Source::of(table, columns)], context, &metrics));
+        Ok(())
+    }
+
+    /// A row of the snapshot, as COPY sends it.
+    pub fn row(&mut self, line: &[u8]) -> Result<()> {
+        let out = self.publisher.records();
+        let (before, held) = (out.byte_len(), out.len());
+        if let Some(rows) = &mut self.snapshot {
+            rows.row(0, (line, false), self.clock.nanos(), out)?;
+        }
+        self.records += (out.len() - held) as u64;
+        let (bytes, full) = (out.byte_len() - before, out.byte_len() >= CHUNK_BYTES);
+        self.publisher.added(bytes, self.now);
+        if full { self.turn() } else { Ok(()) }
     }
 
     /// One message, the payload of an XLogData at `lsn`. Its records go to the sink by the chunk.
@@ -103,6 +145,7 @@ impl Rehearsal {
         self.publisher.poll(self.now, |_| {})?;
         self.publisher.hand_over(Moment { now: self.now, boundary: false, quiet: true })?;
         self.translator.flush_counters();
+        self.snapshot.as_mut().map(Rows::flush);
         Ok(())
     }
 

@@ -190,6 +190,11 @@ impl Daemon {
         self.process().signal(name);
     }
 
+    /// The exit status, once there is one.
+    pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.process().exit_status()
+    }
+
     #[track_caller]
     pub(crate) fn wait_exit(&mut self, deadline: Duration) -> ExitStatus {
         self.process().wait_exit(deadline)

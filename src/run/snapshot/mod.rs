@@ -10,8 +10,8 @@
 
 mod copying;
 mod publishing;
-mod rows;
-mod tables;
+pub(super) mod rows;
+pub(super) mod tables;
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -12,7 +12,7 @@ use crate::run::replaced;
 use crate::run::snapshot::tables::Source;
 
 /// Decoder and encoder of a snapshot.
-pub(super) struct Rows {
+pub(in crate::run) struct Rows {
     encoder: JsonEncoder,
     context: TransactionContext,
     tables: Vec<Counted>,
@@ -37,7 +37,7 @@ struct Counted {
 
 impl Rows {
     /// No row was read yet; `encoder` is prepared for the tables.
-    pub(super) fn new(
+    pub(in crate::run) fn new(
         encoder: JsonEncoder,
         sources: &[Source],
         context: TransactionContext,
@@ -62,7 +62,7 @@ impl Rows {
     }
 
     /// A row of the table with that number, perhaps its last one.
-    pub(super) fn row(
+    pub(in crate::run) fn row(
         &mut self,
         index: usize,
         (line, last): (&[u8], bool),
@@ -104,7 +104,7 @@ impl Rows {
     }
 
     /// Publishes what was counted per table; how many rows there were since the last time.
-    pub(super) fn flush(&mut self) -> u64 {
+    pub(in crate::run) fn flush(&mut self) -> u64 {
         for counted in &mut self.tables {
             counted.counters.flush();
         }

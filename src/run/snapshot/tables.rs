@@ -21,7 +21,7 @@ use crate::source::publication;
 use crate::source::snapshot::{self, Published, Reading};
 
 /// A table and how it is read.
-pub(super) struct Source {
+pub(in crate::run) struct Source {
     pub schema: String,
     pub name: String,
     pub table: Table,
@@ -47,8 +47,8 @@ impl Source {
         error.context(format!("read table {schema}.{name}"))
     }
 
-    #[cfg(test)]
-    pub(super) fn of(table: Table, columns: u16) -> Self {
+    /// A table that is read without asking anybody for it.
+    pub(in crate::run) fn of(table: Table, columns: u16) -> Self {
         let (schema, name) = (table.schema.clone(), table.name.clone());
         Self { schema, name, table, columns, statement: String::new(), overridden: false }
     }
