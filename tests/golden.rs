@@ -351,9 +351,21 @@ fn differences(folder: &Path, version: u32, quirks: &str) -> Differences {
         let mut heartbeats = kafka.consumer(&heartbeat.topic);
         ours.extend(heartbeats.read_to_end().iter().map(record));
     }
-    drop(daemon);
     let [golden, ours] = [golden, ours].map(compare::without_repeats);
+    if golden.len() != ours.len() {
+        // Shown when the test fails: was too little written, or too little read?
+        let mut all = kafka.uncommitted_consumer(&name);
+        eprintln!("{name}: read {}", offsets(consumer.records()));
+        eprintln!("{name}: there with what is not committed {}", offsets(all.read_to_end()));
+        eprintln!("{}", daemon.log());
+    }
+    drop(daemon);
     compare::compare(&format!("{name}."), &golden, &ours)
+}
+
+fn offsets(records: &[ConsumedRecord]) -> String {
+    let place = |record: &ConsumedRecord| format!("{} {} {}", record.topic, record.offset, record.op());
+    records.iter().map(place).collect::<Vec<_>>().join(", ")
 }
 
 /// What `headwater import debezium` makes of what Debezium was told.
