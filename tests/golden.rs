@@ -207,7 +207,7 @@ cases! {
     times_special_structured times_structured toast_arrays toast_arrays_modes toast_default toast_full
     toast_placeholder toast_types tombstones_off topic_delimiter topics truncate truncate_skipped tx_metadata
     tx_plain tx_prepared tx_statements tx_topic_name types_ext types_misc types_system types_unknown_included
-    unknown_types unknown_types_hex wide_table
+    unknown_types unknown_types_hex wide_table pgvector postgis schemas_pgvector schemas_postgis snapshot_extensions
 }
 
 #[test]

@@ -1,0 +1,11 @@
+insert into vec values (1, '[1,2,3]', '[0.1]', '[1.5,-2]', '{1:1.5,3:-2}/5', null);
+insert into vec values (2, '[0.3,1e+30,-1e-30]', '[0,0]', '[65504,6.0021877e-05]', '{}/5', array['[1,2]'::vector]);
+insert into vec values (3, null, '[3.4028235e+38]', null, null, '{}');
+update vec set v = '[4,5,6]' where id = 1;
+delete from vec where id = 2;
+insert into vec_plain values (1, '[1,2,3]', '[1,2,3]', '{1:1}/5', 'a');
+update vec_plain set note = 'b';
+delete from vec_plain;
+insert into vec_toast select 1, ('[' || string_agg((i / 8.0)::float4::text, ',') || ']')::vector, 'a' from generate_series(1, 2000) i;
+update vec_toast set note = 'b';
+delete from vec_toast;

@@ -1,0 +1,25 @@
+-- Recorded from PostgreSQL 15 with PostGIS 3.3; these types of the same names print the same texts.
+create type geometry;
+create function geometry_in(cstring) returns geometry language internal immutable strict as 'textin';
+create function geometry_out(geometry) returns cstring language internal immutable strict as 'textout';
+create type geometry (input = geometry_in, output = geometry_out, delimiter = ':', storage = extended, collatable = true);
+create type geography;
+create function geography_in(cstring) returns geography language internal immutable strict as 'textin';
+create function geography_out(geography) returns cstring language internal immutable strict as 'textout';
+create type geography (input = geography_in, output = geography_out, delimiter = ':', storage = extended);
+create function geometry_lt(geometry, geometry) returns boolean language internal immutable strict as 'text_lt';
+create operator < (leftarg = geometry, rightarg = geometry, procedure = geometry_lt);
+create function geometry_le(geometry, geometry) returns boolean language internal immutable strict as 'text_le';
+create operator <= (leftarg = geometry, rightarg = geometry, procedure = geometry_le);
+create function geometry_gt(geometry, geometry) returns boolean language internal immutable strict as 'text_gt';
+create operator > (leftarg = geometry, rightarg = geometry, procedure = geometry_gt);
+create function geometry_ge(geometry, geometry) returns boolean language internal immutable strict as 'text_ge';
+create operator >= (leftarg = geometry, rightarg = geometry, procedure = geometry_ge);
+create function geometry_eq(geometry, geometry) returns boolean language internal immutable strict as 'texteq';
+create operator = (leftarg = geometry, rightarg = geometry, procedure = geometry_eq);
+create function geometry_cmp(geometry, geometry) returns int language internal immutable strict as 'bttextcmp';
+create operator class geometry_ops default for type geometry using btree as operator 1 <, operator 2 <=, operator 3 =, operator 4 >=, operator 5 >, function 1 geometry_cmp(geometry, geometry);
+create table geo (id int primary key, g geometry, p geometry not null, gg geography, ga geometry[]);
+alter table geo replica identity full;
+create table geo_key (g geometry primary key, n int not null, note text);
+create table geo_plain (id int primary key, g geometry not null, gg geography not null, note text);
