@@ -156,6 +156,23 @@ impl Kind {
         }
     }
 
+    /// Whether nothing more can be written for now.
+    #[must_use]
+    pub const fn is_of_sink(self) -> bool {
+        matches!(
+            self,
+            Self::SinkUnreachable
+                | Self::SinkAuth
+                | Self::SinkPrivilege
+                | Self::SinkAbortable
+                | Self::SinkFatal
+                | Self::SinkFenced
+                | Self::RecordTooLarge
+                | Self::Topic
+                | Self::Checkpoint
+        )
+    }
+
     /// The one table of what is done about each kind.
     #[must_use]
     pub const fn policy(self) -> Policy {

@@ -183,7 +183,8 @@ cases! {
     interval_numeric interval_string key_change key_change_tx key_types keys_composite keys_toast large_values
     lists_regex lists_schema_include masks_and_source_types masks_regex masks_with_schemas message_key_columns
     messages messages_filtered messages_schemas messages_tx names_avro_schemas names_avro_unicode
-    no_primary_key not_null_modes not_null_zero null_default_off_schemas null_with_default
+    no_primary_key not_null_modes not_null_zero notifications notifications_empty notifications_no_data
+    notifications_only notifications_schemas notifications_subset null_default_off_schemas null_with_default
     null_with_default_off numbers_double numbers_json_numeric numbers_precise numbers_special_precise
     numbers_string numbers_types_double numeric_keys objects order_shop origin partitions_changes
     partitions_leaf partitions_root partitions_root_filtered pg_output_settings pg_timezone_newyork
@@ -250,7 +251,6 @@ fn folder(case: &str) -> PathBuf {
 #[rustfmt::skip]
 const NOT_RUN: &[(&str, &str)] = &[
     ("incremental_snapshot", "incremental snapshots"),
-    ("notifications", "notifications"),
     ("unwrap", "the transformation ExtractNewRecordState, which is Connect's and not the connector's"),
     ("unwrap_rewrite", "the transformation ExtractNewRecordState, which is Connect's and not the connector's"),
 ];

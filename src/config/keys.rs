@@ -237,6 +237,7 @@ pub(super) const KEYS: &[Key] = &[
     entry("topics.transaction", Form::Text, "\"{name}.transaction\"", "Topic of the BEGIN and END records; {name} may occur."),
     entry("topics.message", Form::Text, "\"{name}.message\"", "Topic of logical decoding messages; {name} may occur. It is created with the first message."),
     entry("topics.heartbeat", Form::Text, "\"__debezium-heartbeat.{name}\"", "Topic of heartbeats; {name} may occur."),
+    entry("topics.notification", Form::Text, UNSET, "Topic of notifications, a record for each step of a snapshot and one for each start without one, as Debezium's sink channel writes them; {name} may occur. Without it: none."),
     entry("topics.create", Form::Bool, "true", "Create topics that are absent. With false, a missing topic ends the pipeline with exit code 69."),
     entry("topics.partitions", Form::Integer(1, 100_000), UNSET, "Partitions of topics that Headwater creates. Without it: the broker's num.partitions."),
     entry("topics.replication_factor", Form::Integer(1, 1_000), UNSET, "Replicas of topics that Headwater creates. Without it: the broker's default.replication.factor."),

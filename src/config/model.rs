@@ -243,6 +243,8 @@ pub struct Topics {
     pub message: String,
     /// Of heartbeats; default `__debezium-heartbeat.{name}`, already filled in.
     pub heartbeat: String,
+    /// Of notifications, filled in; none: none are written.
+    pub notification: Option<String>,
     /// Create topics that are absent; default true.
     pub create: bool,
     /// Partitions of created topics; none: the broker's default.

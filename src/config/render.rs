@@ -130,6 +130,9 @@ pub(super) fn settle(settings: &mut Settings, config: &Config) {
     ] {
         settings.derive(path, value);
     }
+    if let Some(topic) = &config.topics.notification {
+        settings.derive("topics.notification", text(topic));
+    }
 }
 
 /// Puts the share of a `[[pipeline]]` into its settings.

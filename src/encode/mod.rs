@@ -19,6 +19,7 @@ mod envelope;
 mod headers;
 mod heartbeat;
 mod names;
+mod notification;
 mod plan;
 mod records;
 mod row;
@@ -31,6 +32,7 @@ mod writer;
 
 pub use crate::modes::Modes;
 pub use envelope::{EncodeSettings, JsonEncoder, Written};
+pub use notification::{Notification, SnapshotStatus};
 pub use plan::DroppedColumn;
 pub use records::{Record, RecordSpan, Records, push_header};
 pub use source::Order;

@@ -7,6 +7,7 @@
 mod connector;
 mod draft;
 mod lists;
+mod notification;
 pub mod offsets;
 mod placeholder;
 mod properties;

@@ -2,7 +2,7 @@
 //! from [`Missing`] to [`Key`] or [`Work`], and nothing else.
 
 use super::work::Context;
-use super::{rules, snapshot, work};
+use super::{notification, rules, snapshot, work};
 
 /// What becomes of a property.
 #[derive(Clone, Copy)]
@@ -60,7 +60,7 @@ const COPY: &str = "rows come as the server sends them (COPY), within limits.mem
 const WHOLE: &str = "each table is read by one connection (snapshot.threads)";
 const INCREMENTAL: &str = "incremental snapshots; take over when none is running";
 const SIGNALS: &str = "signals; `headwater status` and the admin server tell how it goes, and a restart reads the configuration anew";
-const NOTIFICATIONS: &str = "notifications; use /metrics and /status";
+const NOTIFICATIONS: &str = "a setting of another channel of notifications than sink and log";
 const MEMORY: &str = "limits.memory bounds all queues";
 const TASK: &str = "the pipeline stops at a value that it cannot write, and loses nothing";
 const RETRY: &str = "failures that may pass are retried for ever, with pauses that grow (retry.*)";
@@ -244,7 +244,8 @@ pub(crate) const TABLE: &[(&str, Answer)] = &[
     ("signal.enabled.channels", Missing(&["", "source"], SIGNALS)),
     ("signal.poll.interval.ms", Same("there are no signals to poll for")),
     ("signal.*", Missing(ONCE, SIGNALS)),
-    ("notification.enabled.channels", Missing(&[""], NOTIFICATIONS)),
+    ("notification.enabled.channels", Work(notification::channels)),
+    ("notification.sink.topic.name", Work(notification::topic)),
     ("notification.*", Missing(&[""], NOTIFICATIONS)),
 
     // Heartbeats, queues, errors, metrics.

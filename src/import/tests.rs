@@ -202,6 +202,25 @@ fn heartbeats_keep_their_topic() {
 }
 
 #[test]
+fn notifications_go_to_their_topic_and_other_channels_are_told() {
+    let imported = |lines: &str| import(&format!("{}{lines}", base()));
+    let topic = |lines: &str| load(&imported(lines).text).topics.notification;
+    let name = "notification.sink.topic.name=notes\n";
+    assert_eq!(topic(&format!("notification.enabled.channels=log, sink\n{name}")).as_deref(), Some("notes"));
+    assert_eq!(topic(name), None);
+    assert_eq!(imported(name).warnings, imported("").warnings);
+    let warned = imported("notification.enabled.channels=jmx,sink,http\nnotification.http.url=http://x\n");
+    for what in [
+        "channels: not supported: jmx",
+        "sink, which needs",
+        "http: topics.notification",
+        "http.url: not supported",
+    ] {
+        assert!(warned.warnings.iter().any(|line| line.contains(what)), "{what}: {:?}", warned.warnings);
+    }
+}
+
+#[test]
 fn schemas_are_those_of_the_converters() {
     use crate::modes::{FieldNames, Schemas};
     let json = "org.apache.kafka.connect.json.JsonConverter";

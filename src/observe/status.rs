@@ -253,6 +253,7 @@ pub(super) mod tests {
                 transaction: String::new(),
                 message: String::new(),
                 heartbeat: String::new(),
+                notification: None,
                 create: true,
                 partitions: None,
                 replication_factor: None,

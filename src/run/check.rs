@@ -96,6 +96,9 @@ async fn topics(config: &Config) -> Vec<String> {
     if config.events.heartbeat_interval.is_some() {
         router.named(&config.topics.heartbeat);
     }
+    if let Some(topic) = &config.topics.notification {
+        router.named(topic);
+    }
     for table in captured(config).await.unwrap_or_default() {
         router.table(&table.schema, &table.name);
     }

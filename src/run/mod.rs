@@ -14,6 +14,7 @@ mod heartbeat;
 mod heartbeat_query;
 mod locate;
 mod lookup;
+mod notify;
 pub mod pace;
 mod pipelines;
 mod prepare;

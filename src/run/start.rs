@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use crate::checkpoint::{self, Partial, Position};
 use crate::config::{Config, Sink as SinkConfig, TransactionMetadata};
-use crate::encode::{EncodeSettings, JsonEncoder};
+use crate::encode::{EncodeSettings, JsonEncoder, SnapshotStatus};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Op, Resume, Router, Selection, TopicId};
 use crate::lsn::Lsn;
@@ -24,6 +24,7 @@ use crate::run::feedback::{Feedback, Times};
 use crate::run::group::Group;
 use crate::run::heartbeat::Heartbeat;
 use crate::run::lookup::Lookup;
+use crate::run::notify::Notifier;
 use crate::run::publish::{self, Publisher};
 use crate::run::reconcile::{Facts, Plan, reconcile};
 use crate::run::session::{Ended, Parts};
@@ -82,6 +83,7 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
         on_gap: config.source.on_gap,
         snapshot: config.snapshot.mode,
     })?;
+    let notifier = Notifier::new(routes.notification, &encoder);
     let ready = Ready {
         shared,
         control,
@@ -92,6 +94,7 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
         budget: &budget,
         identity: &identity,
         encoder: &encoder,
+        notifier,
         checkpoint: checkpoint.as_ref(),
         slot: state.as_ref(),
     };
@@ -156,6 +159,7 @@ struct Ready<'a> {
     budget: &'a Budget,
     identity: &'a Identity,
     encoder: &'a EncodeSettings,
+    notifier: Notifier,
     checkpoint: Option<&'a Position>,
     slot: Option<&'a SlotState>,
 }
@@ -176,19 +180,35 @@ impl Ready<'_> {
     /// Does what the plan says comes before the stream.
     fn first(self, plan: Plan, mut connection: Connection, sink: Box<dyn Sink>) -> Result<First> {
         let Self {
-            shared, control, runtime, sql, captured, router, budget, identity, checkpoint, slot, ..
+            shared,
+            control,
+            runtime,
+            sql,
+            captured,
+            router,
+            budget,
+            identity,
+            checkpoint,
+            slot,
+            notifier,
+            ..
         } = self;
         let config = &*shared.config;
         let plan = match plan {
             Plan::Nothing(reason) => {
                 tracing::info!(reason, "nothing to do");
+                if let Some(position) = checkpoint.filter(|_| notifier.is_on()) {
+                    let publisher = publisher(config, budget, sink, position.clone(), false);
+                    snapshot::skipped((shared, control), &notifier, publisher, position)?;
+                }
                 return Ok(First::Ended(Ended::Finished));
             }
             Plan::Snapshot(plan) => {
                 let position = start_position(config, identity, Lsn::INVALID, &Resume::default());
                 let publisher = publisher(config, budget, sink, position.clone(), false);
                 let encoder = self.encoder.clone();
-                let job = Job { shared, control, runtime, sql, captured, router, encoder, position };
+                let job =
+                    Job { shared, control, runtime, sql, captured, router, encoder, notifier, position };
                 let (publisher, lsn) = match snapshot::take(job, &plan, connection, publisher)? {
                     Taken::Through { publisher, lsn } => (publisher, lsn),
                     Taken::Ended(ended) => return Ok(First::Ended(ended)),
@@ -208,7 +228,8 @@ impl Ready<'_> {
         let position = start_position(config, identity, lsn, &resume);
         // Also when a gap was accepted: the next start must not meet the same gap again.
         let store_first = checkpoint != Some(&position);
-        let publisher = Box::new(publisher(config, budget, sink, position, store_first));
+        let mut publisher = Box::new(publisher(config, budget, sink, position, store_first));
+        notifier.tell(SnapshotStatus::Skipped, &mut publisher);
         Ok(First::Stream { connection, publisher, lsn, resume })
     }
 }
@@ -250,6 +271,7 @@ pub(super) struct Routes {
     router: Router,
     transaction_topic: Option<TopicId>,
     heartbeat: Option<(TopicId, Duration)>,
+    notification: Option<TopicId>,
 }
 
 impl Routes {
@@ -259,10 +281,11 @@ impl Routes {
         let transaction_topic = full.then(|| router.named(&config.topics.transaction));
         let interval = config.events.heartbeat_interval;
         let heartbeat = interval.map(|interval| (router.named(&config.topics.heartbeat), interval));
+        let notification = config.topics.notification.as_ref().map(|topic| router.named(topic));
         for table in captured {
             router.table(&table.schema, &table.name);
         }
-        Self { router, transaction_topic, heartbeat }
+        Self { router, transaction_topic, heartbeat, notification }
     }
 }
 

@@ -54,6 +54,7 @@ pub(crate) fn config(brokers: &str) -> Config {
             transaction: "shop.transaction".into(),
             message: "shop.message".into(),
             heartbeat: "__debezium-heartbeat.shop".into(),
+            notification: None,
             create: true,
             partitions: None,
             replication_factor: None,

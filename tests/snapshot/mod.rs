@@ -2,6 +2,7 @@
 //! and no change behind that moment is missing.
 
 mod faults;
+mod notifications;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;

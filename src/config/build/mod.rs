@@ -149,11 +149,12 @@ impl Builder<'_> {
         let topic = self.text("checkpoint.topic");
         self.check_topic_name("checkpoint.topic", &topic);
         for (other, path) in [
-            (&topics.transaction, "topics.transaction"),
-            (&topics.message, "topics.message"),
-            (&topics.heartbeat, "topics.heartbeat"),
+            (Some(&topics.transaction), "topics.transaction"),
+            (Some(&topics.message), "topics.message"),
+            (Some(&topics.heartbeat), "topics.heartbeat"),
+            (topics.notification.as_ref(), "topics.notification"),
         ] {
-            if topic == *other {
+            if other == Some(&topic) {
                 self.wrong("checkpoint.topic", format!("is also {path}"), "give one of them another name");
             }
         }

@@ -104,6 +104,11 @@ impl Builder<'_> {
         self.check_topic_name("topics.message", &message);
         let heartbeat = self.with_name("topics.heartbeat", &name);
         self.check_topic_name("topics.heartbeat", &heartbeat);
+        let notification = self.settings.text("topics.notification").is_some().then(|| {
+            let topic = self.with_name("topics.notification", &name);
+            self.check_topic_name("topics.notification", &topic);
+            topic
+        });
         let settings = self.settings.map("topics.settings");
         Topics {
             settings: settings.map(|(name, entry)| (name.to_owned(), entry.text.clone())).collect(),
@@ -111,6 +116,7 @@ impl Builder<'_> {
             transaction,
             message,
             heartbeat,
+            notification,
             create: self.settings.truth("topics.create"),
             partitions: self.settings.integer("topics.partitions").and_then(|count| count.try_into().ok()),
             replication_factor: self

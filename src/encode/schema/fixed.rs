@@ -132,6 +132,23 @@ pub(in crate::encode) const HEARTBEAT_KEY: &str =
 pub(in crate::encode) const HEARTBEAT_VALUE: &str =
     record!("io.debezium.connector.common.Heartbeat", field!("int64", false, "ts_ms"));
 
+/// The key of a notification.
+pub(in crate::encode) const NOTIFICATION_KEY: &str =
+    record!("io.debezium.connector.common.NotificationKey", field!("string", false, "id"));
+
+/// A notification.
+pub(in crate::encode) const NOTIFICATION_VALUE: &str = record!(
+    "io.debezium.connector.common.Notification",
+    field!("string", false, "id"),
+    field!("string", false, "type"),
+    field!("string", false, "aggregate_type"),
+    concat!(
+        "{\"type\":\"map\",\"keys\":{\"type\":\"string\",\"optional\":false}",
+        ",\"values\":{\"type\":\"string\",\"optional\":false},\"optional\":true,\"field\":\"additional_data\"}"
+    ),
+    field!("int64", false, "timestamp"),
+);
+
 /// Appends what `payload` appends, behind its schema when there is one.
 pub(in crate::encode) fn framed(schema: Option<&str>, out: &mut Vec<u8>, payload: impl FnOnce(&mut Vec<u8>)) {
     let Some(schema) = schema else { return payload(out) };
@@ -158,6 +175,12 @@ mod tests {
             ),
             (HEARTBEAT_KEY, "io.debezium.connector.common.ServerNameKey", &["serverName"]),
             (HEARTBEAT_VALUE, "io.debezium.connector.common.Heartbeat", &["ts_ms"]),
+            (NOTIFICATION_KEY, "io.debezium.connector.common.NotificationKey", &["id"]),
+            (
+                NOTIFICATION_VALUE,
+                "io.debezium.connector.common.Notification",
+                &["id", "type", "aggregate_type", "additional_data", "timestamp"],
+            ),
             (MESSAGE_KEY, "io.debezium.connector.postgresql.MessageKey", &["prefix"]),
             (
                 message_value(BinaryMode::Hex),

@@ -8,6 +8,7 @@ use crate::encode::Records;
 use crate::error::{Error, Kind, Result};
 use crate::observe::Metrics;
 use crate::run::session::{CHUNK_BYTES, wall_clock};
+use crate::run::snapshot::course::Course;
 use crate::run::snapshot::publishing::Publishing;
 use crate::run::snapshot::rows::Rows;
 use crate::run::snapshot::tables::Source;
@@ -18,12 +19,15 @@ pub(super) struct Copying<'a> {
     workers: Vec<Worker>,
     sources: &'a [Source],
     rows: Rows,
+    course: &'a Course,
     metrics: &'a Metrics,
     /// The next table that nobody reads yet.
     next: usize,
     read: usize,
     /// Who is read first in this turn: each has its turn when the publisher takes little.
     turn: usize,
+    /// The table that the database failed to give.
+    refused: Option<usize>,
     began: Instant,
 }
 
@@ -36,11 +40,22 @@ impl<'a> Copying<'a> {
     pub(super) fn new(
         readers: Vec<SnapshotReader>,
         sources: &'a [Source],
-        rows: Rows,
+        (rows, course): (Rows, &'a Course),
         metrics: &'a Metrics,
     ) -> Self {
         let workers = readers.into_iter().map(|reader| Worker { reader, table: None }).collect();
-        Self { workers, sources, rows, metrics, next: 0, read: 0, turn: 0, began: Instant::now() }
+        Self {
+            workers,
+            sources,
+            rows,
+            course,
+            metrics,
+            next: 0,
+            read: 0,
+            turn: 0,
+            refused: None,
+            began: Instant::now(),
+        }
     }
 
     /// Reads all tables; false when somebody said stop before. `position` is told how far it is.
@@ -90,6 +105,11 @@ impl<'a> Copying<'a> {
         Ok(any)
     }
 
+    /// The table that ended the reading, when it was the database that did.
+    pub(super) fn refused(&self) -> Option<&'a Source> {
+        self.sources.get(self.refused?)
+    }
+
     fn append<T>(
         &mut self,
         publishing: &mut Publishing<'_>,
@@ -105,15 +125,24 @@ impl<'a> Copying<'a> {
     }
 
     fn read_one(&mut self, worker: usize, now_ns: i64, out: &mut Records) -> Result<bool> {
+        let read = self.read_chunk(worker, now_ns, out);
+        if read.as_ref().is_err_and(|error| error.sqlstate().is_some()) {
+            self.refused = self.workers.get(worker).and_then(|worker| worker.table);
+        }
+        read
+    }
+
+    fn read_chunk(&mut self, worker: usize, now_ns: i64, out: &mut Records) -> Result<bool> {
         let Some(Worker { reader, table }) = self.workers.get_mut(worker) else { return Ok(false) };
         let enough = out.byte_len() + CHUNK_BYTES;
         let mut any = false;
         loop {
             let Some(index) = *table else {
                 let Some(source) = self.sources.get(self.next) else { return Ok(any) };
-                reader.start(&source.statement).map_err(|error| source.about(error))?;
+                self.course.reading(source, out);
                 *table = Some(self.next);
                 self.next += 1;
+                reader.start(&source.statement).map_err(|error| source.about(error))?;
                 any = true;
                 continue;
             };
@@ -132,6 +161,10 @@ impl<'a> Copying<'a> {
                     self.read += 1;
                     let rows = self.rows.of(index);
                     tracing::info!(schema = source.schema, table = source.name, rows, "read a table");
+                    self.course.scanned(source, rows, out);
+                    if out.byte_len() >= enough {
+                        return Ok(true);
+                    }
                 }
                 Copied::Nothing => match reader.fill().map_err(|error| source.about(error))? {
                     Fill::Bytes { .. } => any = true,

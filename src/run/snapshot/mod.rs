@@ -9,24 +9,26 @@
 //! All connections are read by the data thread: what is done at the same time is done by the server.
 
 mod copying;
+mod course;
 mod publishing;
 pub(super) mod rows;
 pub(super) mod tables;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tracing::Instrument as _;
 
 use crate::checkpoint::{Position, SnapshotProgress};
 use crate::config::{Config, SnapshotMode};
-use crate::encode::{EncodeSettings, JsonEncoder};
+use crate::encode::{EncodeSettings, JsonEncoder, SnapshotStatus};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Router, TransactionContext};
 use crate::lsn::Lsn;
 use crate::observe::{SnapshotOutcome, State};
 use crate::run::control::Control;
+use crate::run::notify::Notifier;
 use crate::run::publish::Publisher;
 use crate::run::reconcile::{SnapshotPlan, SnapshotSlot};
 use crate::run::session::{Ended, wall_clock};
@@ -37,6 +39,7 @@ use crate::source::catalog::CapturedTable;
 use crate::source::slot;
 use crate::source::{Connection, NewSlot, SlotSnapshot, SnapshotReader, Sql};
 use copying::Copying;
+use course::Course;
 use publishing::Publishing;
 use rows::Rows;
 
@@ -49,6 +52,7 @@ pub(crate) struct Job<'a> {
     pub captured: &'a [CapturedTable],
     pub router: &'a mut Router,
     pub encoder: EncodeSettings,
+    pub notifier: Notifier,
     /// Of this cluster and slot; where it stands is found out.
     pub position: Position,
 }
@@ -103,6 +107,19 @@ pub(crate) fn take(
     taken
 }
 
+/// Says that there is none, where somebody listens: nothing will be streamed.
+pub(crate) fn skipped(
+    (shared, control): (&Shared, &Control),
+    notifier: &Notifier,
+    publisher: Publisher,
+    position: &Position,
+) -> Result<()> {
+    let telemetry = Telemetry::new(&shared.metrics, position);
+    let mut publishing = Publishing::new(publisher, telemetry, control);
+    notifier.tell(SnapshotStatus::Skipped, publishing.publisher());
+    publishing.settle(position).map(drop)
+}
+
 fn through(
     job: &mut Job<'_>,
     (plan, tables): (&SnapshotPlan, &[CapturedTable]),
@@ -118,38 +135,83 @@ fn through(
     job.position.snapshot = Some(progress);
     let telemetry = Telemetry::new(&job.shared.metrics, &job.position);
     let mut publishing = Publishing::new(publisher, telemetry, job.control);
+    let course = Course::new(job.notifier.clone(), tables);
+    course.started(publishing.publisher());
     if !publishing.settle(&job.position)? {
         return Ok(Taken::Ended(Ended::Drained));
     }
-    let Begun { readers, context, start } = begin(job, plan.slot, connection, tables, made)?;
-    job.position.end_lsn = start;
-    let runtime = job.runtime;
-    let mut encoder = JsonEncoder::new(job.encoder.clone());
-    let sources = runtime.block_on(tables::describe(job, tables, &mut encoder))?;
-    let rows = Rows::new(encoder, &sources, context, &job.shared.metrics);
-    tracing::info!(tables = sources.len(), connections = readers.len(), start_lsn = %start, "taking a snapshot");
-    job.shared.metrics.pipeline().set_state(State::Snapshotting);
-    let began = Instant::now();
-    let mut copying = Copying::new(readers, &sources, rows, &job.shared.metrics);
-    if !copying.run(&mut publishing, &mut job.position)? {
+    let read = read(job, (plan.slot, tables), connection, (&mut publishing, &course), made);
+    if !matches!(read, Ok(Some(_))) {
+        abort(job, &mut publishing, &course, read.as_ref().err());
+    }
+    let Some(Read { rows, start, began }) = read? else {
         tracing::info!("the snapshot is interrupted; it starts over at the next start");
         return Ok(Taken::Ended(Ended::Drained));
-    }
-    let rows = copying.finish();
+    };
     let only = job.shared.config.snapshot.mode == SnapshotMode::Only;
     progress = SnapshotProgress { completed: true, tables_read: progress.tables, rows, ..progress };
     job.position.snapshot = only.then_some(progress);
+    course.completed(publishing.publisher());
     if !publishing.settle(&job.position)? {
         return Ok(Taken::Ended(Ended::Drained));
     }
     let seconds = began.elapsed().as_secs_f64();
-    tracing::info!(tables = sources.len(), rows, seconds, "the snapshot is complete");
+    tracing::info!(tables = tables.len(), rows, seconds, "the snapshot is complete");
     Ok(if only {
         Taken::Ended(Ended::Finished)
     } else {
         Taken::Through { publisher: Box::new(publishing.into_publisher()), lsn: start }
     })
 }
+
+/// What was read.
+struct Read {
+    rows: u64,
+    /// Where the stream begins.
+    start: Lsn,
+    began: Instant,
+}
+
+/// Reads all tables into the publisher; none when somebody said stop before.
+fn read(
+    job: &mut Job<'_>,
+    (slot, tables): (SnapshotSlot, &[CapturedTable]),
+    connection: Connection,
+    (publishing, course): (&mut Publishing<'_>, &Course),
+    made: &mut bool,
+) -> Result<Option<Read>> {
+    let Begun { readers, context, start } = begin(job, slot, connection, tables, made)?;
+    job.position.end_lsn = start;
+    let runtime = job.runtime;
+    let mut encoder = JsonEncoder::new(job.encoder.clone());
+    let sources = runtime.block_on(tables::describe(job, tables, &mut encoder))?;
+    let metrics = job.shared.metrics.clone();
+    let rows = Rows::new(encoder, &sources, context, &metrics);
+    tracing::info!(tables = sources.len(), connections = readers.len(), start_lsn = %start, "taking a snapshot");
+    metrics.pipeline().set_state(State::Snapshotting);
+    let began = Instant::now();
+    let mut copying = Copying::new(readers, &sources, (rows, course), &metrics);
+    let through = copying.run(publishing, &mut job.position);
+    if let Some(table) = copying.refused() {
+        course.refused(table, publishing.publisher());
+    }
+    Ok(through?.then(|| Read { rows: copying.finish(), start, began }))
+}
+
+/// Says that there was no end, where somebody listens and the sink still does; what was read goes with it.
+fn abort(job: &Job<'_>, publishing: &mut Publishing<'_>, course: &Course, error: Option<&Error>) {
+    let deaf = error.is_some_and(|error| error.kind().is_of_sink());
+    if deaf || !course.aborted(publishing.publisher()) {
+        return;
+    }
+    let deadline = Instant::now() + job.shared.config.limits.drain_timeout.min(ABORT_PATIENCE);
+    if let Err(error) = publishing.settle_until(deadline, &job.position) {
+        tracing::debug!(%error, "the end of the snapshot could not be told");
+    }
+}
+
+/// A notification is no reason to put off what is tried next.
+const ABORT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Fixes the moment, opens the connections that see it, and locks the tables.
 fn begin(

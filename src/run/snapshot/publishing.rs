@@ -88,6 +88,18 @@ impl<'a> Publishing<'a> {
         }
     }
 
+    /// Waits until everything is durable, stop or not, but no longer than until `deadline`.
+    pub(super) fn settle_until(&mut self, deadline: Instant, position: &Position) -> Result<()> {
+        loop {
+            let now = Instant::now();
+            self.turn(now, (true, true), position)?;
+            if self.publisher.is_settled() || now >= deadline {
+                return Ok(());
+            }
+            self.wait(std::iter::empty())?;
+        }
+    }
+
     /// Sleeps until one of `readers`, the sink or a timer has something.
     pub(super) fn wait<'r>(&self, readers: impl Iterator<Item = &'r SnapshotReader>) -> Result<()> {
         let mut timeout = LONGEST_WAIT;

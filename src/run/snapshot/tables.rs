@@ -34,6 +34,11 @@ pub(in crate::run) struct Source {
 }
 
 impl Source {
+    /// As in `source.tables`.
+    pub(super) fn full_name(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+
     /// Says which table it was.
     pub(super) fn about(&self, error: Error) -> Error {
         let Self { schema, name, overridden, .. } = self;

@@ -1,0 +1,1 @@
+insert into zebra values (4);
