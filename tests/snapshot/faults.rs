@@ -123,6 +123,33 @@ fn an_outage_of_kafka_only_delays_it() {
     assert_eq!(daemon.terminate().code(), Some(0));
 }
 
+/// When all is read, a checkpoint that needs the slot may become durable though nobody hears of it any more.
+#[test]
+fn a_stop_while_the_end_is_committed_leaves_the_slot() {
+    let (db, kafka) = (Postgres::shared(18).database("snapshot"), Kafka::start());
+    db.exec("create table t (id int primary key, v text); insert into t values (1, 'one')");
+    let writer = db.connect();
+    writer.exec("begin; insert into t values (2, 'two')");
+    let mut daemon = daemon(&db, &kafka)
+        .set("limits.drain_timeout", "1s")
+        .allow_log("no Kafka broker is reachable")
+        .allow_log("taking another snapshot")
+        .spawn();
+    daemon.wait_log("it waits for transactions that are in progress");
+    kafka.pause();
+    writer.exec("commit");
+    daemon.wait_log("read a table");
+    assert_eq!(daemon.terminate().code(), Some(0), "{}", daemon.log());
+    assert_eq!(slots(&db), "1");
+    kafka.resume();
+    daemon.resume();
+    daemon.wait_ready();
+    db.exec("insert into t values (3, 'streamed')");
+    let records = records(&db, &mut reader(&db, &kafka));
+    assert_eq!(replay(records.iter()), truth(&db, "t"));
+    assert_eq!(slots(&db), "1");
+}
+
 #[test]
 fn a_table_that_may_not_be_read_is_told_before_anything_is_made() {
     let server = Postgres::shared(18);

@@ -152,6 +152,8 @@ fn through(
     progress = SnapshotProgress { completed: true, tables_read: progress.tables, rows, ..progress };
     job.position.snapshot = only.then_some(progress);
     course.completed(publishing.publisher());
+    // From here on a checkpoint that stands on the slot may be durable, whatever is heard of it.
+    *made = false;
     if !publishing.settle(&job.position)? {
         return Ok(Taken::Ended(Ended::Drained));
     }
