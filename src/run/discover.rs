@@ -1,8 +1,8 @@
 //! Tables made while the stream runs: every `source.discover_interval` those that are captured and not yet published join the
 //! publication, where Headwater keeps it. What was written to a table before it joined is not captured.
 //!
-//! A table without replica identity stays out: PostgreSQL would refuse UPDATE and DELETE on it to every application, and
-//! nobody was asked. It joins when it has one.
+//! First they get the replica identity that `source.replica_identity` says. A table without one stays out, unless that is what was
+//! asked for: PostgreSQL would refuse UPDATE and DELETE on it to every application. It joins when it has one.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use std::sync::Arc;
 use crate::config::{Config, PublicationMode, Source, TablePatterns};
 use crate::error::{Error, Kind, Result};
 use crate::observe::Metrics;
-use crate::source::Sql;
 use crate::source::publication::{self, Unpublished};
+use crate::source::{Sql, identity};
 
 /// Looks until the connection ends or the task is aborted.
 pub(crate) async fn watch_tables(sql: Arc<Sql>, config: Arc<Config>, metrics: Metrics) {
@@ -54,9 +54,18 @@ struct Found {
 }
 
 async fn look(sql: &Sql, source: &Source, patterns: &TablePatterns) -> Result<Found> {
-    let tables = publication::unpublished(sql, source, patterns).await?;
-    let (mute, joining): (Vec<_>, Vec<_>) = tables.into_iter().partition(|table| table.mute);
-    let mut found = Found { mute, ..Found::default() };
+    let mut tables = publication::unpublished(sql, source, patterns).await?;
+    let mut found = Found::default();
+    if identify(sql, source, &mut tables, &mut found).await? {
+        let refused = |table: &Unpublished| found.refused.iter().any(|(other, _)| other.oid == table.oid);
+        tables = publication::unpublished(sql, source, patterns).await?;
+        tables.retain(|table| !refused(table));
+    }
+    let mut joining = Vec::new();
+    for table in tables {
+        let stays_out = table.mute && !identity::is_mute_by_rule(source, &table.schema, &table.name)?;
+        if stays_out { &mut found.mute } else { &mut joining }.push(table);
+    }
     if joining.is_empty() {
         return Ok(found);
     }
@@ -72,6 +81,31 @@ async fn look(sql: &Sql, source: &Source, patterns: &TablePatterns) -> Result<Fo
         }
     }
     Ok(found)
+}
+
+/// Gives the tables the replica identities that are asked for; whether one was changed. Those that it is not possible for stay out.
+async fn identify(
+    sql: &Sql,
+    source: &Source,
+    tables: &mut Vec<Unpublished>,
+    found: &mut Found,
+) -> Result<bool> {
+    let oids: Vec<_> = tables.iter().map(|table| table.oid).collect();
+    let mut changed = false;
+    for change in identity::changes(sql, source, &oids).await? {
+        match identity::set(sql, &change, Some(publication::LOCK_TIMEOUT)).await {
+            Ok(()) => {
+                tracing::info!(statement = change.statement, "set a replica identity");
+                changed = true;
+            }
+            Err(error) => {
+                let is_it = |table: &Unpublished| table.schema == change.schema && table.name == change.name;
+                let at = tables.iter().position(is_it);
+                found.refused.extend(at.map(|at| (tables.remove(at), error)));
+            }
+        }
+    }
+    Ok(changed)
 }
 
 /// Each table once.

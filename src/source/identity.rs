@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::config::{Patterns, ReplicaIdentityRule, Source};
 use crate::error::Result;
+use crate::lsn::Oid;
 
 use super::catalog::CapturedTable;
 use super::quote::{identifier, qualified};
@@ -18,15 +19,64 @@ struct Identified {
     identity: ReplicaIdentityRule,
 }
 
+/// A table that is not as the rules say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub schema: String,
+    pub name: String,
+    /// That puts it right.
+    pub statement: String,
+}
+
+/// `source.replica_identity`, in its order.
+struct Rules<'a>(Vec<(Patterns<2>, &'a ReplicaIdentityRule)>);
+
+impl<'a> Rules<'a> {
+    fn new(source: &'a Source) -> Result<Self> {
+        let mut rules = Vec::with_capacity(source.replica_identity.len());
+        for (pattern, identity) in &source.replica_identity {
+            rules.push((Patterns::<2>::compile(std::slice::from_ref(pattern))?, identity));
+        }
+        Ok(Self(rules))
+    }
+
+    /// What the first rule that means the table says.
+    fn of(&self, schema: &str, name: &str) -> Option<&'a ReplicaIdentityRule> {
+        let (_, wanted) = self.0.iter().find(|(pattern, _)| pattern.matches([schema, name]))?;
+        Some(wanted)
+    }
+
+    /// What brings each table to what the rules say.
+    fn changes(&self, tables: Vec<Identified>) -> Vec<Change> {
+        let change = |Identified { schema, name, identity }| {
+            let wanted = self.of(&schema, &name).filter(|wanted| **wanted != identity)?;
+            let statement =
+                format!("ALTER TABLE {} REPLICA IDENTITY {}", qualified(&schema, &name), Clause(wanted));
+            Some(Change { schema, name, statement })
+        };
+        tables.into_iter().filter_map(change).collect()
+    }
+}
+
 /// Sets the replica identities; returns the statements that were run.
 ///
 /// # Errors
 /// As the server says, with the statement to be run by somebody who may.
 pub async fn ensure(sql: &Sql, source: &Source, captured: &[CapturedTable]) -> Result<Vec<String>> {
-    if source.replica_identity.is_empty() {
+    let oids: Vec<Oid> = captured.iter().map(|table| table.oid).collect();
+    let changes = changes(sql, source, &oids).await?;
+    for change in &changes {
+        set(sql, change, None).await?;
+    }
+    Ok(changes.into_iter().map(|change| change.statement).collect())
+}
+
+/// Those of the tables that are not as the rules say, and what would put them right. Changes nothing.
+pub async fn changes(sql: &Sql, source: &Source, tables: &[Oid]) -> Result<Vec<Change>> {
+    if source.replica_identity.is_empty() || tables.is_empty() {
         return Ok(Vec::new());
     }
-    let oids: Vec<u32> = captured.iter().map(|table| table.oid.0).collect();
+    let oids: Vec<u32> = tables.iter().map(|oid| oid.0).collect();
     let rows = sql.query(QUERY, &[&oids]).await.map_err(|error| error.context("read replica identities"))?;
     let mut tables = Vec::with_capacity(rows.len());
     for row in &rows {
@@ -41,29 +91,26 @@ pub async fn ensure(sql: &Sql, source: &Source, captured: &[CapturedTable]) -> R
         };
         tables.push(Identified { schema: value(row, 0)?, name: value(row, 1)?, identity });
     }
-    let statements = plan(source, &tables)?;
-    for statement in &statements {
-        sql.execute(statement).await.map_err(|error| {
-            let hint = format!("let the owner of the table, or a superuser, run: {statement}");
-            error.context("set replica identity").with_hint(hint)
-        })?;
-    }
-    Ok(statements)
+    Ok(Rules::new(source)?.changes(tables))
 }
 
-/// The statements that bring each table to what the first rule that means it says.
-fn plan(source: &Source, tables: &[Identified]) -> Result<Vec<String>> {
-    let mut rules = Vec::with_capacity(source.replica_identity.len());
-    for (pattern, identity) in &source.replica_identity {
-        rules.push((Patterns::<2>::compile(std::slice::from_ref(pattern))?, identity));
-    }
-    let statement = |table: &Identified| {
-        let (_, wanted) = rules.iter().find(|(pattern, _)| pattern.matches([&table.schema, &table.name]))?;
-        let table_name = qualified(&table.schema, &table.name);
-        (**wanted != table.identity)
-            .then(|| format!("ALTER TABLE {table_name} REPLICA IDENTITY {}", Clause(wanted)))
-    };
-    Ok(tables.iter().filter_map(statement).collect())
+/// Puts one table right; where somebody else holds a lock on it, gives up after `lock_timeout`.
+///
+/// # Errors
+/// As [`ensure`].
+pub async fn set(sql: &Sql, change: &Change, lock_timeout: Option<&str>) -> Result<()> {
+    let Change { statement, .. } = change;
+    // Both are one transaction, because they are sent as one.
+    let limited = lock_timeout.map(|timeout| format!("SET LOCAL lock_timeout = '{timeout}'; {statement}"));
+    sql.execute(limited.as_ref().unwrap_or(statement)).await.map_err(|error| {
+        let hint = format!("let the owner of the table, or a superuser, run: {statement}");
+        error.context("set replica identity").with_hint(hint)
+    })
+}
+
+/// Whether a rule says of the table that updates and deletes are not to be told.
+pub fn is_mute_by_rule(source: &Source, schema: &str, name: &str) -> Result<bool> {
+    Ok(Rules::new(source)?.of(schema, name) == Some(&ReplicaIdentityRule::Nothing))
 }
 
 /// A rule as SQL.
@@ -110,13 +157,17 @@ mod tests {
             name: name.into(),
             identity,
         });
+        let changes = Rules::new(&source).unwrap().changes(tables.into());
+        let statements: Vec<_> = changes.iter().map(|change| change.statement.as_str()).collect();
         assert_eq!(
-            plan(&source, &tables).unwrap(),
+            statements,
             [
                 "ALTER TABLE \"public\".\"a\" REPLICA IDENTITY FULL",
                 "ALTER TABLE \"public\".\"b_log\" REPLICA IDENTITY NOTHING",
                 "ALTER TABLE \"public\".\"i\" REPLICA IDENTITY USING INDEX \"I x\"",
             ]
         );
+        assert!(is_mute_by_rule(&source, "public", "a_log").unwrap());
+        assert!(!is_mute_by_rule(&source, "public", "a").unwrap());
     }
 }

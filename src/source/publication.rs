@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::config::{PublicationMode, Source, TablePatterns};
 use crate::error::{Error, Kind, Result};
+use crate::lsn::Oid;
 
 use super::catalog::{self, CapturedTable};
 use super::quote::{identifier, qualified};
@@ -91,6 +92,7 @@ pub async fn ensure(sql: &Sql, source: &Source) -> Result<Prepared> {
 /// A captured table that the publication lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unpublished {
+    pub oid: Oid,
     pub schema: String,
     pub name: String,
     /// It has no replica identity: once it is published, PostgreSQL refuses UPDATE and DELETE on it.
@@ -102,9 +104,14 @@ pub struct Unpublished {
 pub async fn unpublished(sql: &Sql, source: &Source, patterns: &TablePatterns) -> Result<Vec<Unpublished>> {
     let rows = sql.query(&unpublished_query(sql.version()), &[&source.publication]).await;
     let rows = rows.map_err(|error| error.context("look for new tables"))?;
-    let tables = rows
-        .iter()
-        .map(|row| Ok(Unpublished { schema: value(row, 0)?, name: value(row, 1)?, mute: value(row, 2)? }));
+    let tables = rows.iter().map(|row| {
+        Ok(Unpublished {
+            schema: value(row, 0)?,
+            name: value(row, 1)?,
+            mute: value(row, 2)?,
+            oid: Oid(value(row, 3)?),
+        })
+    });
     let mut tables: Vec<_> = tables.collect::<Result<_>>()?;
     tables.retain(|table| patterns.matches(&table.schema, &table.name));
     Ok(tables)
@@ -280,7 +287,8 @@ fn unpublished_query(version: ServerVersion) -> String {
                     WHEN 'n' THEN true
                     WHEN 'd' THEN NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)
                     WHEN 'i' THEN NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident)
-                    ELSE false END
+                    ELSE false END,
+                c.oid
          FROM pg_publication p, pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE p.pubname = $1::text::name AND NOT p.puballtables
            AND c.relkind IN ('r'{partitioned}) AND c.relpersistence = 'p' AND c.oid >= 16384
@@ -291,14 +299,13 @@ fn unpublished_query(version: ServerVersion) -> String {
     )
 }
 
-/// Whoever alters a table while it is added waits no longer.
-const LOCK_TIMEOUT: &str = "500ms";
+/// Whoever uses a table while it is added or altered waits no longer.
+pub const LOCK_TIMEOUT: &str = "500ms";
 
 #[cfg(test)]
 mod tests {
     use super::super::fixture;
     use super::*;
-    use crate::lsn::Oid;
 
     const V18: ServerVersion = ServerVersion(180_001);
 

@@ -406,6 +406,65 @@ fn a_new_table_that_would_be_harmed_stays_out_until_it_is_not() {
 }
 
 #[test]
+fn a_new_table_gets_the_replica_identity_that_is_asked_for() {
+    let mut pipeline = Pipeline::with("create table t (id int primary key)", |builder| {
+        let identities = [("public.full_*", "FULL"), ("public.inserts_*", "NOTHING")];
+        let identities = identities.map(|(pattern, identity)| (pattern.to_owned(), identity.into()));
+        builder
+            .set("source.replica_identity", toml::Table::from_iter(identities))
+            .set("source.discover_interval", "50ms")
+            .allow_log("has no replica identity")
+    });
+    pipeline.db.exec(
+        "create table full_1 (id int, v text); create table inserts_1 (id int); create table mute (id int)",
+    );
+    pipeline.daemon.wait_metric("headwater_tables_added_total", |added| added >= 2.0);
+    pipeline.daemon.wait_metric("headwater_tables_left_out", |left_out| left_out > 0.5);
+    let identities = "select string_agg(relreplident::text, '' order by relname) from pg_class where relname in ('full_1', 'inserts_1', 'mute')";
+    assert_eq!(pipeline.db.value(identities), "fnd");
+    pipeline.db.exec(
+        "insert into full_1 values (1, 'old'); update full_1 set v = 'new'; insert into inserts_1 values (2)",
+    );
+    let records = pipeline.records();
+    let (full, inserts) = (pipeline.topic("full_1"), pipeline.topic("inserts_1"));
+    let update = records.iter().find(|record| record.topic == full && record.op() == "u").unwrap();
+    assert_eq!(update.json()["before"], json!({"id": 1, "v": "old"}));
+    assert_eq!(ids(&records, &inserts), [2]);
+}
+
+#[test]
+fn a_new_table_whose_replica_identity_may_not_be_set_is_told_and_stays_out() {
+    let server = Postgres::shared(18);
+    let role = server.role("identifier", Auth::Trust, "unused");
+    let db = server.database("changes");
+    db.exec(&format!(
+        "create schema authorization {role}; set role {role}; create table {role}.t (id int primary key);
+         reset role; grant create on database {} to {role}",
+        db.name()
+    ));
+    let url = db.url().replace("postgres@", &format!("{role}@"));
+    let identities = toml::Table::from_iter([(format!("{role}.new_*"), "FULL".into())]);
+    let mut pipeline = Pipeline::over(db, "", |builder| {
+        builder
+            .source_url(url)
+            .set("source.tables", vec![format!("{role}.*")])
+            .set("source.replica_identity", identities)
+            .set("source.discover_interval", "50ms")
+            .allow_log("is not captured yet")
+    });
+    pipeline.db.exec(&format!(
+        "create table {role}.new_foreign (id int primary key); set role {role}; create table {role}.new_own (id int)"
+    ));
+    pipeline.daemon.wait_metric("headwater_tables_added_total", |added| added > 0.5);
+    pipeline.daemon.wait_metric("headwater_tables_left_out", |left_out| left_out > 0.5);
+    for part in ["must be owner of table new_foreign", "REPLICA IDENTITY FULL"] {
+        assert!(pipeline.daemon.log().contains(part), "{part}: {}", pipeline.daemon.log());
+    }
+    pipeline.db.exec(&format!("reset role; alter table {role}.new_foreign owner to {role}"));
+    pipeline.daemon.wait_metric("headwater_tables_left_out", |left_out| left_out < 0.5);
+}
+
+#[test]
 fn a_new_table_of_somebody_else_is_told_with_what_to_run_and_keeps_no_other_out() {
     let server = Postgres::shared(18);
     let role = server.role("discoverer", Auth::Trust, "unused");
