@@ -7,6 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::event::Router;
 use crate::lsn::Oid;
 use crate::obstacle::Obstacle;
+use crate::run::outlook::{Outlook, outlook};
 use crate::source::Sql;
 use crate::source::catalog::{self, CapturedTable};
 use crate::source::snapshot::check_privileges;
@@ -36,24 +37,35 @@ pub async fn check(pipelines: Vec<Config>, several: bool, out: &mut (impl Write 
 
 async fn obstacles(config: &Config) -> Result<Vec<Obstacle>> {
     let mut obstacles = crate::source::check::preflight(&config.name, &config.source).await;
-    if config.sink == Sink::Kafka {
-        let topics = topics(config).await;
-        let config = config.clone();
-        let found = tokio::task::spawn_blocking(move || {
-            let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-            crate::sink::check::preflight(&config, &topics)
-        });
-        let panicked = |error| Error::new(Kind::Internal, "the check of Kafka panicked").with_source(error);
-        obstacles.extend(found.await.map_err(panicked)?);
+    // Behind it, so as not to count among the walsenders that it finds.
+    let (of_sink, outlook) = tokio::join!(sink(config), outlook(config));
+    obstacles.extend(of_sink?);
+    let reads_tables = outlook.as_ref().and_then(Outlook::reads_tables);
+    if let Some(outlook) = outlook {
+        outlook.tell(&mut obstacles);
     }
-    obstacles.extend(snapshot(config).await);
+    obstacles.extend(snapshot(config, reads_tables).await);
     obstacles.extend(spool(config));
     Ok(obstacles)
 }
 
-/// What the first start could not read. Other starts do not need it.
-async fn snapshot(config: &Config) -> Option<Obstacle> {
-    if config.snapshot.mode == SnapshotMode::Never {
+async fn sink(config: &Config) -> Result<Vec<Obstacle>> {
+    if config.sink != Sink::Kafka {
+        return Ok(Vec::new());
+    }
+    let topics = topics(config).await;
+    let config = config.clone();
+    let found = tokio::task::spawn_blocking(move || {
+        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+        crate::sink::check::preflight(&config, &topics)
+    });
+    let panicked = |error| Error::new(Kind::Internal, "the check of Kafka panicked").with_source(error);
+    found.await.map_err(panicked)
+}
+
+/// What the next start could not read; `reads_tables`: whether it will, as far as that is known.
+async fn snapshot(config: &Config, reads_tables: Option<bool>) -> Option<Obstacle> {
+    if config.snapshot.mode == SnapshotMode::Never || reads_tables == Some(false) {
         return None;
     }
     // What does not answer is an obstacle already.
@@ -68,7 +80,7 @@ async fn snapshot(config: &Config) -> Option<Obstacle> {
         why: "without a checkpoint the tables are read before changes are captured (snapshot.mode)"
             .to_owned(),
         repair: error.hint().to_owned(),
-        fatal: false,
+        fatal: reads_tables == Some(true),
     })
 }
 

@@ -15,6 +15,7 @@ mod heartbeat_query;
 mod locate;
 mod lookup;
 mod notify;
+mod outlook;
 pub mod pace;
 mod pipelines;
 mod prepare;

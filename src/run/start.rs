@@ -72,17 +72,7 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
     let (sink, checkpoint) = destination.opened(config, control, &routes.router, &mut steps)?;
     let capacity = sink.capacity();
     shared.metrics.pipeline().queue_capacity(capacity.bytes, capacity.records);
-    let plan = reconcile(&Facts {
-        slot_name: &config.source.slot,
-        database: &config.source.database,
-        system_id: identity.system_id,
-        timeline: identity.timeline,
-        switch_lsn: switch_lsn(&mut connection, &identity, checkpoint.as_ref())?,
-        checkpoint: checkpoint.as_ref(),
-        slot: state.as_ref(),
-        on_gap: config.source.on_gap,
-        snapshot: config.snapshot.mode,
-    })?;
+    let plan = plan(config, (&mut connection, &identity), checkpoint.as_ref(), state.as_ref())?;
     let notifier = Notifier::new(routes.notification, &encoder);
     let ready = Ready {
         shared,
@@ -146,6 +136,26 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
         drain_timeout: config.limits.drain_timeout,
         sql,
     })))
+}
+
+/// The checkpoint held against the slot.
+pub(super) fn plan(
+    config: &Config,
+    (connection, identity): (&mut Connection, &Identity),
+    checkpoint: Option<&Position>,
+    slot: Option<&SlotState>,
+) -> Result<Plan> {
+    reconcile(&Facts {
+        slot_name: &config.source.slot,
+        database: &config.source.database,
+        system_id: identity.system_id,
+        timeline: identity.timeline,
+        switch_lsn: switch_lsn(connection, identity, checkpoint)?,
+        checkpoint,
+        slot,
+        on_gap: config.source.on_gap,
+        snapshot: config.snapshot.mode,
+    })
 }
 
 /// What is known when both sides are open.

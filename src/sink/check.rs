@@ -16,11 +16,11 @@ use super::cluster::Cluster;
 use super::producer::Producer;
 use super::settings;
 use super::topics::{MAX_MESSAGE_BYTES, Purpose, Topics};
-use crate::config::{Config, Delivery, TransactionMetadata};
+use crate::config::{Config, Delivery, Operation};
 use crate::error::{Error, Kind, Result};
 use crate::obstacle::Obstacle;
 
-/// Looks at everything the Kafka sink needs; `topics` are those of the captured tables, as far as they are known. Blocks
+/// Looks at everything the Kafka sink needs; `topics` are those that every start asks for, as far as they are known. Blocks
 /// for up to a minute when brokers do not answer.
 pub fn preflight(config: &Config, topics: &[&str]) -> Vec<Obstacle> {
     let mut obstacles = plaintext(config).into_iter().collect::<Vec<_>>();
@@ -33,10 +33,8 @@ pub fn preflight(config: &Config, topics: &[&str]) -> Vec<Obstacle> {
         }
     };
     let checkpoint = (config.checkpoint.topic.as_str(), Purpose::Checkpoint);
-    let full = config.events.transaction_metadata == TransactionMetadata::Full;
-    let transaction = full.then_some((config.topics.transaction.as_str(), Purpose::Events));
     let events = topics.iter().map(|name| (*name, Purpose::Events));
-    for (name, purpose) in std::iter::once(checkpoint).chain(transaction).chain(events) {
+    for (name, purpose) in std::iter::once(checkpoint).chain(events) {
         if let Err(error) = registry.validate(name, purpose) {
             obstacles.push(fatal(format!("topic {name}"), &error));
             if error.kind() == Kind::SinkUnreachable {
@@ -44,6 +42,7 @@ pub fn preflight(config: &Config, topics: &[&str]) -> Vec<Obstacle> {
             }
         }
     }
+    obstacles.extend(no_messages(config, &registry));
     obstacles.extend(not_compacted(config, &registry));
     obstacles.extend(too_small(config, &registry, topics));
     if config.kafka.delivery == Delivery::ExactlyOnce {
@@ -57,6 +56,21 @@ fn reach(config: &Config) -> Result<Topics> {
     drop(Producer::new(&settings::producer(config, PROBE_QUEUE_BYTES)?, Watch::default())?);
     Cluster::connect(&settings::shared(config)?)?.metadata(Some(&config.checkpoint.topic))?;
     Topics::new(config)
+}
+
+/// The topic of logical messages, which is asked for when the first one comes.
+fn no_messages(config: &Config, registry: &Topics) -> Option<Obstacle> {
+    if config.events.skipped_operations.contains(&Operation::Message) {
+        return None;
+    }
+    let topic = config.topics.message.as_str();
+    let error = registry.validate(topic, Purpose::Events).err()?;
+    Some(Obstacle {
+        what: format!("topic {topic}"),
+        why: format!("{error}; the first message of pg_logical_emit_message would end the pipeline"),
+        repair: format!("{}; or leave them out: events.skipped_operations = [\"m\"]", error.hint()),
+        fatal: false,
+    })
 }
 
 /// A checkpoint topic that forgets by age: after a quiet week there would be no checkpoint.

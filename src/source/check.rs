@@ -9,6 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::obstacle::Obstacle;
 
 use super::catalog::{self, CapturedTable};
+use super::identity::{self, Change};
 use super::quote::{identifier, qualified};
 use super::sql::{Sql, value};
 use super::system::{self, System};
@@ -157,8 +158,14 @@ async fn tables(sql: &Sql, system: &System, source: &Source, found: &mut Vec<Obs
             ),
         ));
     }
-    let facts = facts(sql, &captured).await?;
+    let oids: Vec<_> = captured.iter().map(|table| table.oid).collect();
+    let (mut facts, changes) = (facts(sql, &captured).await?, identity::changes(sql, source, &oids).await?);
     publication_obstacles(sql, system, source, &captured, &facts, found).await?;
+    found.extend(foreign_identities(&system.role.name, &changes, &facts));
+    // The start gives them one.
+    for table in &mut facts {
+        table.mute &= table.change(&changes).is_none();
+    }
     found.extend(identity_obstacles(&facts));
     Ok(())
 }
@@ -239,7 +246,7 @@ async fn publication_obstacles(
             &format!("-- a superuser; or set source.publication_mode = \"tables\":\n{by_hand}"),
         ));
     } else if let Some((count, repair)) =
-        each(owners(facts).map(|owner| format!("-- GRANT {owner} TO {role};")))
+        each(owners(facts.iter()).map(|owner| format!("-- GRANT {owner} TO {role};")))
     {
         found.push(blocking(
             format!("user {role} does not own all tables to be published; {count} owners are missing"),
@@ -277,12 +284,38 @@ async fn facts(sql: &Sql, captured: &[CapturedTable]) -> Result<Vec<TableFacts>>
         .collect()
 }
 
-fn owners(facts: &[TableFacts]) -> impl Iterator<Item = String> {
+impl TableFacts {
+    /// What is to become of its replica identity.
+    fn change<'a>(&self, changes: &'a [Change]) -> Option<&'a Change> {
+        changes.iter().find(|change| qualified(&change.schema, &change.name) == self.qualified)
+    }
+}
+
+fn owners<'a>(facts: impl Iterator<Item = &'a TableFacts>) -> impl Iterator<Item = String> {
     let mut owners: Vec<_> =
-        facts.iter().filter(|table| !table.owned).map(|table| identifier(&table.owner)).collect();
+        facts.filter(|table| !table.owned).map(|table| identifier(&table.owner)).collect();
     owners.sort();
     owners.dedup();
     owners.into_iter()
+}
+
+/// Replica identities that are to be set, on tables of others.
+fn foreign_identities(role: &str, changes: &[Change], facts: &[TableFacts]) -> Option<Obstacle> {
+    let foreign = || facts.iter().filter(|table| !table.owned && table.change(changes).is_some());
+    let statements = foreign().filter_map(|table| table.change(changes));
+    let (count, by_hand) = each(statements.map(|change| format!("{};", change.statement)))?;
+    let role = identifier(role);
+    let grants = each(owners(foreign()).map(|owner| format!("-- GRANT {owner} TO {role};")));
+    let (_, grants) = grants.unwrap_or_default();
+    Some(blocking(
+        format!(
+            "user {role} does not own all tables whose replica identity is to be set; {count} are of others"
+        ),
+        "only the owner of a table may alter it, and source.replica_identity says what it is to be",
+        &format!(
+            "-- the owner of the tables, or a superuser:\n{by_hand}\n-- or, to let {role} act for the owners:\n{grants}"
+        ),
+    ))
 }
 
 /// Tables whose updates and deletes cannot be told, or have no key.

@@ -122,6 +122,35 @@ fn a_user_without_rights_hears_which_and_with_them_it_works() {
     check(mallory()).expect(0, &["ok: both sides are ready"]);
 }
 
+#[test]
+fn topics_that_are_missing_and_may_not_be_made_are_foreseen() {
+    let db = database();
+    let kafka = Kafka::shared();
+    let builder = || {
+        let builder = Daemon::builder(&db, kafka).set("topics.create", false);
+        builder.set("topics.notification", "{name}.notes")
+    };
+    let topic = |name: &str| format!("topic {}.{name}: ", db.name());
+    let report = check(builder());
+    let needed = ["transaction", "notes", "public.t"];
+    report.expect(69, &needed.map(topic).each_ref().map(String::as_str));
+    report.expect(69, &[&topic("message"), "not ready: 3 to repair"]);
+    for name in needed {
+        kafka.create_topic(&format!("{}.{name}", db.name()), 1, &[]);
+    }
+    let report = check(builder());
+    report.expect(
+        0,
+        &[&format!("WARN  {}", topic("message")), "pg_logical_emit_message", "skipped_operations"],
+    );
+    let without = check(builder().set("events.skipped_operations", vec!["m"]));
+    assert!(!without.text.contains("message:"), "{}", without.text);
+    kafka.create_topic(&format!("{}.message", db.name()), 1, &[]);
+    let report = check(builder());
+    report.expect(0, &["ok: both sides are ready"]);
+    assert!(!report.text.contains(&topic("message")), "{}", report.text);
+}
+
 /// Allows MALLORY something.
 fn allow(what: &[&str]) {
     let mut command = Command::new("java");

@@ -119,6 +119,45 @@ fn each_right_alone_is_named_and_granted() {
 }
 
 #[test]
+fn a_replica_identity_on_the_table_of_another_is_foreseen_and_its_sql_repairs_it() {
+    let server = Postgres::shared(18);
+    let db = server.database("privileges");
+    let role = server.role("identity", Auth::Trust, "unused");
+    db.exec(&format!(
+        "create table t (id int, v text); create table own (id int); alter table own owner to {role};
+         alter role {role} replication; create publication {} for table t, own",
+        slot_name(&db)
+    ));
+    let identities = toml::Table::from_iter([("public.*".to_owned(), "FULL".into())]);
+    let builder = || {
+        let builder = builder(&db, &role).set("source.publication_mode", "disabled");
+        builder.set("source.replica_identity", identities.clone())
+    };
+    let report = check(builder());
+    report.expect(
+        69,
+        &["replica identity is to be set; 1 are of others", "\"public\".\"t\" REPLICA IDENTITY FULL"],
+    );
+    report.expect(69, &["not ready: 1 to repair"]);
+    assert!(!report.text.contains("tables have no replica identity"), "the start sets it: {}", report.text);
+    outcome(builder()).expect_error(
+        69,
+        "source_privilege",
+        &["set replica identity", "must be owner of table t"],
+    );
+    db.exec("alter table t replica identity full");
+    check(builder()).expect(0, &["ok: both sides are ready"]);
+    let mut daemon = builder().start();
+    assert_eq!(daemon.terminate().code(), Some(0));
+    assert_eq!(
+        db.value(
+            "select string_agg(distinct relreplident::text, '') from pg_class where relname in ('t', 'own')"
+        ),
+        "f"
+    );
+}
+
+#[test]
 fn tables_that_are_not_there_are_named_with_what_is() {
     let db = Postgres::shared(18).database("privileges");
     db.exec("create table orders (id int primary key); create table customers (id int primary key)");

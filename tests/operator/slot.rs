@@ -14,6 +14,7 @@ fn a_missing_slot_with_a_checkpoint_stops_and_goes_on_when_told_to() {
     let mut pipeline = Pipeline::stopped(&db);
     db.exec(&format!("select pg_drop_replication_slot('{}')", slot_name(&db)));
     db.exec("insert into t values (2, 'lost')");
+    foreseen(&db, &["does not exist, but the checkpoint says", "set source.on_gap = \"continue\""]);
     let text = format!("slot \\\"{}\\\" does not exist, but the checkpoint says", slot_name(&db));
     pipeline.stops("slot_missing", &[&text.replace('\\', ""), "set source.on_gap = \"continue\""]);
     pipeline.goes_on(&db);
@@ -27,6 +28,7 @@ fn a_slot_ahead_of_the_checkpoint_stops_and_goes_on_when_told_to() {
     let slot = slot_name(&db);
     db.exec(&format!("select pg_replication_slot_advance('{slot}', pg_current_wal_lsn())"));
     let at = db.confirmed_flush_lsn(&slot).unwrap();
+    foreseen(&db, &[&at, "ahead of the checkpoint at"]);
     pipeline.stops("gap", &[&at, "ahead of the checkpoint at", "source.on_gap = \"continue\""]);
     pipeline.goes_on(&db);
 }
@@ -54,6 +56,7 @@ fn invalidated(version: u32) {
         db.value("select wal_status from pg_replication_slots") == "lost"
     });
     db.exec("drop table filler");
+    foreseen(&db, &["was invalidated by the server", "SELECT pg_drop_replication_slot("]);
     pipeline.stops("slot_invalidated", &["was invalidated by the server", "raise max_slot_wal_keep_size"]);
     pipeline.goes_on(&db);
 }
@@ -72,6 +75,7 @@ fn another_cluster_behind_the_address_stops_and_goes_on_when_told_to() {
         .into_iter()
         .collect();
     let parts: Vec<&str> = ids.iter().map(String::as_str).chain(["use another name"]).collect();
+    super::check(Daemon::builder(&other, Kafka::shared())).expect(69, &parts);
     pipeline.stops("system_changed", &parts);
     assert_eq!(other.query("select 1 from pg_replication_slots").len(), 0, "nothing was created");
     pipeline.goes_on(&other);
@@ -175,6 +179,28 @@ fn a_slot_without_a_checkpoint_is_started_where_it_is() {
     assert!(daemon.log().contains(&at), "{}", daemon.log());
 }
 
+/// What `headwater check` says of the next start, under each way to go on, and without a change to anything.
+#[track_caller]
+fn foreseen(db: &Db, parts: &[&str]) {
+    let state = || {
+        db.query("select slot_name, restart_lsn, confirmed_flush_lsn from pg_replication_slots where database = current_database()")
+    };
+    let before = state();
+    let checked = |key, value| super::check(Daemon::builder(db, Kafka::shared()).set(key, value));
+    let stops = checked("source.on_gap", "stop");
+    stops.expect(69, parts);
+    stops.expect(69, &["not ready: 1 to repair"]);
+    let text = |part: &str| !part.contains("source.on_gap") && !part.contains("pg_drop");
+    let texts: Vec<&str> = parts.iter().copied().filter(|part| text(part)).collect();
+    let continues = checked("source.on_gap", "continue");
+    continues.expect(0, &texts);
+    continues.expect(0, &["the next start goes on without them"]);
+    let reads = checked("snapshot.mode", "when_needed");
+    reads.expect(0, &texts);
+    reads.expect(0, &["the next start reads the tables again"]);
+    assert_eq!(state(), before);
+}
+
 /// A daemon that has published the row 1 and was stopped.
 struct Pipeline {
     daemon: Daemon,
@@ -197,6 +223,7 @@ impl Pipeline {
                 "select count(*) from pg_replication_slots where active and database = current_database()",
             ) == "0"
         });
+        super::check(Daemon::builder(db, Kafka::shared())).expect(0, &["ok: both sides are ready"]);
         Self { daemon, consumer }
     }
 
