@@ -208,7 +208,7 @@ cases! {
     times_special_structured times_structured toast_arrays toast_arrays_modes toast_default toast_full
     toast_placeholder toast_types tombstones_off topic_delimiter topics truncate truncate_skipped tx_metadata
     tx_plain tx_prepared tx_statements tx_topic_name types_ext types_misc types_system types_unknown_included
-    unknown_types unknown_types_hex wide_table pgvector postgis schemas_pgvector schemas_postgis snapshot_extensions
+    unknown_types unknown_types_hex wide_table encoding_euc_jp encoding_latin1 encoding_win1252 pgvector postgis schemas_pgvector schemas_postgis snapshot_extensions
 }
 
 #[test]
@@ -324,11 +324,14 @@ fn differences(folder: &Path, version: u32, quirks: &str) -> Differences {
     let other = if version == 18 { String::new() } else { format!("_on_{version}") };
     let name = format!("orc_{case}{}{other}", if quirks == "none" { "_honest" } else { "" });
     let (server, kafka) = (Postgres::shared(version), Kafka::shared());
-    server.session("postgres").exec(&format!("create database {name}"));
+    let setup = read("setup.sql");
+    let options =
+        setup.lines().next().and_then(|line| line.strip_prefix("-- database: ")).unwrap_or_default();
+    server.session("postgres").exec(&format!("create database {name} {options}"));
     let db = Db::new(name.clone(), server.port());
     let properties = fs::read_to_string(folder.join("connector.properties")).unwrap_or_default();
     let builder = configured(&db, kafka, &properties).set("events.quirks", quirks);
-    run(&db, "", &read("setup.sql"));
+    run(&db, "", &setup);
     let mut daemon = if properties.contains("snapshot.mode=initial_only") {
         let mut daemon = builder.spawn();
         assert_eq!(daemon.wait_exit(DEADLINE).code(), Some(0), "{}", daemon.log());
