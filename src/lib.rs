@@ -17,6 +17,7 @@ pub mod decode;
 pub mod encode;
 pub mod error;
 pub mod event;
+pub mod flat;
 pub mod import;
 pub mod lsn;
 pub mod masks;

@@ -140,6 +140,30 @@ words! {
 }
 
 words! {
+    /// What becomes of deletes in the flat form: the transformation's `delete.tombstone.handling.mode`.
+    DeleteHandling {
+        /// The delete is a record without a value; no tombstone follows.
+        Tombstone = "tombstone",
+        /// Neither delete nor tombstone is written.
+        Drop = "drop",
+        /// The delete is the old row, with `__deleted`; no tombstone follows.
+        Rewrite = "rewrite",
+        /// The same, and the tombstone follows.
+        RewriteWithTombstone = "rewrite-with-tombstone",
+        /// The delete is a tombstone.
+        DeleteToTombstone = "delete-to-tombstone",
+    }
+}
+
+impl DeleteHandling {
+    /// Whether rows say that they are deleted or not.
+    #[must_use]
+    pub const fn rewrites(self) -> bool {
+        matches!(self, Self::Rewrite | Self::RewriteWithTombstone)
+    }
+}
+
+words! {
     /// Whose form is written where Debezium's says something else than the row.
     Quirks {
         /// Headwater's.

@@ -9,9 +9,10 @@ mod workloads;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use headwater::flat::{Added, Flat};
 use headwater::lsn::Lsn;
 use headwater::masks::{HashAlgorithm, HashVersion, Mask, Salt};
-use headwater::modes::TextEncoding;
+use headwater::modes::{DeleteHandling, Quirks, TextEncoding};
 use headwater::run::rehearsal::Rehearsal;
 use workloads::{MIXED, Table, Workload, begin, commit, configuration, types};
 
@@ -143,6 +144,32 @@ fn every_kind(schemas: &'static str) -> Workload {
         ],
         snapshot: None,
         events: 11,
+    }
+}
+
+/// The flat form, with all that it keeps of the envelope in rows and in headers.
+#[test]
+fn no_flat_row_allocates() {
+    let added = |entries: &str| -> Vec<Added> {
+        entries.split(',').map(|entry| Added::parse("__", entry).unwrap()).collect()
+    };
+    let fields = "op,ts_ms,ts_us,ts_ns,version,name,snapshot,db,sequence,source.ts_ms,source.ts_us,source.ts_ns,schema,table,\
+                  txId,lsn,xmin,origin,origin_lsn,id,total_order,data_collection_order";
+    let columns = "before.id,after.email,before.note,after.attributes,before.op";
+    for deletes in [DeleteHandling::Tombstone, DeleteHandling::RewriteWithTombstone] {
+        for schemas in ["false", "true"] {
+            // Truncates give no record, and tombstones are beside the point.
+            let workload = Workload { events: 9, ..every_kind(schemas) };
+            let mut config = configuration(workload.metadata, workload.schemas).unwrap();
+            config.events.modes.quirks = Quirks::Debezium;
+            config.events.flat =
+                Some(Flat { deletes, fields: added(&format!("{fields},{columns}")), headers: added(fields) });
+            let mut rehearsal = Rehearsal::new(&config, types()).unwrap();
+            for message in &workload.prelude {
+                rehearsal.message(Lsn(1), message).unwrap();
+            }
+            assert_eq!(steady_in(rehearsal, &workload), 0, "{deletes:?}, events.schemas = {schemas}");
+        }
     }
 }
 

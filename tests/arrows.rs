@@ -11,22 +11,23 @@ use std::path::Path;
 const ARROWS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("allocator", &[]),
+    ("flat", &["modes"]),
     ("lsn", &[]),
     ("masks", &[]),
     ("modes", &[]),
     ("obstacle", &[]),
-    ("config", &["error", "masks", "modes"]),
+    ("config", &["error", "flat", "masks", "modes"]),
     ("source", &["error", "lsn", "obstacle", "config"]),
     // A disk beside the stream: it keeps messages without reading them.
     ("spool", &["lsn"]),
     ("decode", &["error", "lsn"]),
     // Of the source, later stages see the shapes of tables and types.
     ("event", &["error", "lsn", "masks", "config", "decode", "source::catalog"]),
-    ("encode", &["error", "lsn", "masks", "modes", "decode", "event", "source::catalog"]),
+    ("encode", &["error", "flat", "lsn", "masks", "modes", "decode", "event", "source::catalog"]),
     ("sink", &["error", "obstacle", "config", "event", "encode"]),
     ("checkpoint", &["error", "lsn", "config", "sink"]),
     // Translates what others left; what becomes of it is the business of `cli` and `run`.
-    ("import", &["error", "lsn", "config", "sink"]),
+    ("import", &["error", "flat", "lsn", "modes", "config", "sink"]),
     // Counts what the stages tell through `run`; no stage before the sink may know that it is counted.
     ("observe", &["error", "lsn", "config", "event"]),
     ("run", ALL),

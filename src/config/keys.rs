@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::share::SMALLEST_SHARE;
 use crate::modes::{
-    BinaryMode, DecimalFormat, DecimalMode, FieldNames, HstoreMode, IntervalMode, MOST_MONEY_DIGITS, Quirks,
-    Schemas, TextEncoding, TimeMode,
+    BinaryMode, DecimalFormat, DecimalMode, DeleteHandling, FieldNames, HstoreMode, IntervalMode,
+    MOST_MONEY_DIGITS, Quirks, Schemas, TextEncoding, TimeMode,
 };
 
 /// One key.
@@ -189,7 +189,15 @@ pub(super) const KEYS: &[Key] = &[
         "Longest wait for the lock of a table, ACCESS SHARE as of any SELECT, which is held until the end of the snapshot. When it cannot be had, the snapshot starts over after a pause."),
 
     entry("events.format", Form::Choice(&["json"], &["avro", "protobuf", "json_schema"]), "\"json\"", "Serialisation of keys and values. This version takes json alone."),
-    entry("events.envelope", Form::Choice(&["debezium"], &["flat", "cloudevents"]), "\"debezium\"", "Shape of the value. This version takes debezium alone."),
+    entry("events.envelope", Form::Choice(&["debezium", "flat"], &["cloudevents"]), "\"debezium\"",
+        "Shape of the value. debezium: the event with before, after and what is known of the change. flat: the row alone, as Debezium's transformation ExtractNewRecordState has it; truncates give no record, and the four keys below say what else there is."),
+    entry("events.delete_tombstone_handling_mode", Form::Choice(DeleteHandling::WORDS, &[]), "\"tombstone\"",
+        "Deletes in the flat form. tombstone: one record without a value; with events.quirks = \"debezium\" its value is the text null, as Connect writes it, which log compaction keeps. delete-to-tombstone: one tombstone. drop: nothing. rewrite: the old row with __deleted = \"true\", and every other row with \"false\". rewrite-with-tombstone: the same, and the tombstone behind it."),
+    entry("events.add_fields", Form::List, "[]",
+        "Fields of the event that the flat form adds behind the columns: \"op\", \"table\", \"source.ts_ms\", \"transaction.id\", \"before.status\". source.ts_ms is called __source_ts_ms, unless \":NAME\" stands behind it."),
+    entry("events.add_fields_prefix", Form::Text, "\"__\"", "What the names of those fields begin with."),
+    entry("events.add_headers", Form::List, "[]", "Fields of the event that the flat form makes headers of; columns cannot be."),
+    entry("events.add_headers_prefix", Form::Text, "\"__\"", "What the names of those headers begin with."),
     entry("events.schemas", Form::Choice(Schemas::WORDS, &[]), "false",
         "true: {\"schema\":…,\"payload\":…} with the Kafka Connect schemas of Debezium, on keys and values. \"key\", \"value\": on one of them. false: the payloads alone. The schemas.enable of Connect's JsonConverters."),
     entry("events.column_propagate_source_type", Form::List, "[]",

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
+use crate::flat::Flat;
 use crate::masks::Mask;
 use crate::modes::{Modes, TextEncoding};
 
@@ -204,6 +205,8 @@ pub struct Events {
     pub datatype_propagate_source_type: Vec<String>,
     /// The forms of values; default Debezium's.
     pub modes: Modes,
+    /// Rows without their envelope; none (the default): events have it.
+    pub flat: Option<Flat>,
 }
 
 /// `events.transaction_metadata`.

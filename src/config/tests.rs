@@ -436,7 +436,10 @@ fn each_rule_has_its_words() {
         ("snapshot.threads", "0", "out of range"),
         ("snapshot.select_statement_overrides.public.a", "DELETE FROM a", "is no SELECT"),
         ("snapshot.select_statement_overrides.a", "SELECT 1", "is not schema.table"),
-        ("events.envelope", "flat", "this version does not have it"),
+        ("events.envelope", "cloudevents", "this version does not have it"),
+        ("events.add_fields", "op", "flat form of events alone"),
+        ("events.delete_tombstone_handling_mode", "drop", "flat form of events alone"),
+        ("events.add_headers_prefix", "", "flat form of events alone"),
         ("events.tombstones", "maybe", "neither true nor false"),
         ("topics.pattern", "{name}", "send all tables to one topic"),
         ("topics.pattern", "{table}/x", "Kafka takes for a topic"),
@@ -547,5 +550,39 @@ proptest! {
             let options = LoadOptions { overrides: vec![(path, text)], ..LoadOptions::default() };
             prop_assert!(load(&options).is_err());
         }
+    }
+}
+
+#[test]
+fn the_flat_form_has_its_own_rules() {
+    use crate::flat::{Added, Flat};
+    use crate::modes::DeleteHandling;
+    let flat = || Case::minimal().set("events.envelope", "flat");
+    assert_eq!(Case::minimal().config().events.flat, None);
+    let expected = Flat {
+        deletes: DeleteHandling::Rewrite,
+        fields: vec![Added::parse("", "op").unwrap(), Added::parse("", "before.v:old").unwrap()],
+        headers: vec![Added::parse("__", "source.lsn").unwrap()],
+    };
+    let case = flat()
+        .set("events.delete_tombstone_handling_mode", "rewrite")
+        .set("events.add_fields", "op,before.v:old")
+        .set("events.add_fields_prefix", "")
+        .set("events.add_headers", "source.lsn");
+    assert_eq!(case.config().events.flat, Some(expected));
+    for (key, text, words) in [
+        ("events.add_fields", "op,nothing", "\"nothing\" is no field of an event"),
+        ("events.add_headers", "source", "is a whole block"),
+        ("events.add_headers", "before.v", "which no header holds"),
+        ("events.add_fields", "op,source.lsn:op", "gives two fields the name \"__op\""),
+        ("events.add_fields", "op:deleted", "gives two fields the name \"__deleted\""),
+        ("events.delete_tombstone_handling_mode", "keep", "one of: tombstone, drop, rewrite"),
+    ] {
+        let mut case = flat().set(key, text);
+        if words.contains("__deleted") {
+            case = case.set("events.delete_tombstone_handling_mode", "rewrite");
+        }
+        let report = case.report();
+        assert!(report.contains(words) && report.starts_with("1 mistake "), "{key} = {text}: {report}");
     }
 }

@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use super::added::Moment;
+use super::flat::FlatPlan;
 use super::headers::Headers;
 use super::plan::{DroppedColumn, TablePlan};
 use super::records::{Records, push_header};
@@ -16,6 +18,7 @@ use super::writer::push_int;
 use crate::decode::Tuple;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, KeyOf, Op, OtherKey, Row, SnapshotRecord, Table, TableSlot, TransactionContext};
+use crate::flat::Flat;
 use crate::lsn::Oid;
 use crate::modes::{Modes, TextEncoding};
 
@@ -39,6 +42,8 @@ pub struct EncodeSettings {
     /// In which encoding texts come.
     pub texts: TextEncoding,
     pub modes: Modes,
+    /// None: events have their envelope.
+    pub flat: Option<Flat>,
 }
 
 /// Writes events as JSON. Allocates when it meets a table, a transaction or a longer value than before,
@@ -89,7 +94,7 @@ impl JsonEncoder {
         if self.plans.len() <= index {
             self.plans.resize_with(index + 1, || None);
         }
-        let plan = TablePlan::new(table, naming, self.settings.modes, &self.settings.placeholder);
+        let plan = TablePlan::new(table, naming, &self.settings);
         match self.plans.get_mut(index) {
             Some(place) => &place.insert(plan).dropped,
             None => &[],
@@ -130,7 +135,7 @@ impl JsonEncoder {
         }
     }
 
-    /// Appends the records of one event: itself and, behind a delete, its tombstone. `now_ns` is the wall clock in
+    /// Appends the records of one event: itself and, behind a delete, its tombstone; none of what the flat form leaves out. `now_ns` is the wall clock in
     /// nanoseconds since 1970. After a failure `out` is as it was.
     pub fn change(&mut self, event: &Event<'_>, now_ns: i64, out: &mut Records) -> Result<Written> {
         let start = out.byte_len();
@@ -174,26 +179,20 @@ impl JsonEncoder {
         let lsn = lsn.format(event.lsn.0).as_bytes();
         let buffer = out.buffer();
         self.rows.start();
-        let value_start = buffer.len();
-        plan.schemas.open_value(buffer);
-        let key = push_rows(&mut self.rows, plan, event, buffer)?;
-        let order = Order { total: event.total_order, data_collection: event.data_collection_order };
-        self.source.push(&plan.source, lsn, order, buffer);
-        buffer.extend_from_slice(match event.op {
-            Op::Create => b",\"op\":\"c\"",
-            Op::Update => b",\"op\":\"u\"",
-            Op::Delete => b",\"op\":\"d\"",
-            Op::Truncate => b",\"op\":\"t\"",
-            Op::Read => b",\"op\":\"r\"",
-        });
-        push_clock(now_ns, buffer);
-        plan.schemas.close_value(buffer);
-        let value = value_start..buffer.len();
+        let quirky = self.settings.modes.quirky();
+        let moment = Moment { event, said: self.source.said(), lsn, now_ns, quirky };
+        let Body { value, key, noted } = match &plan.flat {
+            None => push_envelope(&mut self.rows, plan, (event, &self.source), (lsn, now_ns), buffer)?,
+            Some(flat) => match flat.push(&mut self.rows, plan, &moment, buffer)? {
+                Some(body) => body,
+                None => return Ok(Written::default()),
+            },
+        };
         let key = match key {
             Some(source) => {
                 let start = buffer.len();
                 plan.schemas.open_key(buffer);
-                self.rows.push_key(plan, source, buffer)?;
+                self.rows.push_key(plan, (source, noted), buffer)?;
                 plan.schemas.close_key(buffer);
                 Some(start..buffer.len())
             }
@@ -202,37 +201,82 @@ impl JsonEncoder {
         let other = buffer.len();
         push_other_key(&mut self.rows, plan, event, buffer)?;
         let other = other..buffer.len();
+        if let Some(flat) = &plan.flat {
+            flat.push_headers(&moment, buffer);
+        }
         self.headers.push(event.ordinal, lsn, buffer);
         if !self.rows.unavailable().is_empty() {
             push_header(buffer, b"headwater.unavailable", self.rows.unavailable());
         }
         let mut undecoded = 0;
         if self.rows.has_undecoded() {
-            undecoded = self.rows.name_undecoded(plan, event)?;
+            undecoded = match &plan.flat {
+                None => self.rows.name_undecoded(plan, event)?,
+                Some(flat) => self.rows.name_undecoded(plan, &flat.shown(event))?,
+            };
         }
         if undecoded > 0 {
             push_header(buffer, b"headwater.undecoded", self.rows.undecoded());
         }
         let headers = other.start..buffer.len();
         let context = self.settings.context_headers;
-        if event.tombstone {
+        let tombstone = event.tombstone && plan.flat.as_ref().is_none_or(FlatPlan::keeps_tombstones);
+        if tombstone {
             let start = buffer.len();
             buffer.extend_from_within(other);
+            if let Some(flat) = &plan.flat {
+                flat.push_tombstone_headers(&moment, buffer);
+            }
             self.headers.push(event.ordinal + 1, lsn, buffer);
             let end = buffer.len();
-            out.push(plan.topic, context, key.clone(), Some(value), headers);
+            out.push(plan.topic, context, key.clone(), value, headers);
             out.push(plan.topic, context, key, None, start..end);
         } else {
-            out.push(plan.topic, context, key, Some(value), headers);
+            out.push(plan.topic, context, key, value, headers);
         }
         let tally = self.rows.tally();
         Ok(Written {
-            records: 1 + u32::from(event.tombstone),
+            records: 1 + u32::from(tombstone),
             unrepresentable: tally.lossy,
             undecoded,
             unavailable: tally.unavailable,
         })
     }
+}
+
+/// A value that was written, and the row that the record's key is taken from.
+pub(super) struct Body<'a> {
+    /// None is a tombstone.
+    pub value: Option<Range<usize>>,
+    pub key: Option<Source<'a>>,
+    /// The places of the key's values were noted when that row was written.
+    pub noted: bool,
+}
+
+/// Appends the whole event.
+#[inline]
+fn push_envelope<'a>(
+    rows: &mut RowWriter,
+    plan: &TablePlan,
+    (event, source): (&Event<'a>, &SourceBlocks),
+    (lsn, now_ns): (&[u8], i64),
+    buffer: &mut Vec<u8>,
+) -> Result<Body<'a>> {
+    let start = buffer.len();
+    plan.schemas.open_value(buffer);
+    let key = push_rows(rows, plan, event, buffer)?;
+    let order = Order { total: event.total_order, data_collection: event.data_collection_order };
+    source.push(&plan.source, lsn, order, buffer);
+    buffer.extend_from_slice(match event.op {
+        Op::Create => b",\"op\":\"c\"",
+        Op::Update => b",\"op\":\"u\"",
+        Op::Delete => b",\"op\":\"d\"",
+        Op::Truncate => b",\"op\":\"t\"",
+        Op::Read => b",\"op\":\"r\"",
+    });
+    push_clock(now_ns, buffer);
+    plan.schemas.close_value(buffer);
+    Ok(Body { value: Some(start..buffer.len()), key, noted: true })
 }
 
 /// Appends `{"before":…,"after":…`; returns the row that the record's key is taken from.

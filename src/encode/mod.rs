@@ -14,8 +14,10 @@
 //! - a row of a table without columns is written; floats keep all their digits whatever `extra_float_digits` the database
 //!   sets, and are the shortest that read back, as Java prints them since 19 (17 has longer ones: `1.17549435E-38`).
 
+mod added;
 mod default;
 mod envelope;
+mod flat;
 mod headers;
 mod heartbeat;
 mod names;

@@ -143,6 +143,7 @@ mod tests {
             placeholder: String::new(),
             texts: TextEncoding::Utf8,
             modes: Modes { schemas, ..Modes::default() },
+            flat: None,
         };
         let mut out = Records::default();
         Notification { topic: TopicId(3), id: "u-1", status, now_ms: 5 }.push(&settings, &mut out);

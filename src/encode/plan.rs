@@ -1,8 +1,10 @@
 //! What is known about a table before its first row: for each column the way its values are written and the JSON in
 //! front of them, so that a row is a run of copies.
 
+use super::envelope::EncodeSettings;
+use super::flat::FlatPlan;
 use super::names::fields;
-use super::table_schemas::{Naming, TableSchemas};
+use super::table_schemas::{Naming, RowSchema, TableSchemas};
 use super::value::{Masked, StandIns, ValueWriter, choose};
 use super::writer::push_string;
 use crate::decode::Value;
@@ -26,6 +28,8 @@ pub(super) struct TablePlan {
     /// The columns as they stand in the key, when one of them is hidden in the row.
     pub unmasked: Option<Vec<ColumnPlan>>,
     pub schemas: TableSchemas,
+    /// None: events have their envelope.
+    pub flat: Option<FlatPlan>,
     pub dropped: Vec<DroppedColumn>,
     /// Columns that are to be hidden and cannot be.
     pub unmaskable: Vec<DroppedColumn>,
@@ -94,8 +98,8 @@ pub struct DroppedColumn {
 }
 
 /// The columns of a table, and what there is to say of them.
-struct Columns {
-    plans: Vec<ColumnPlan>,
+pub(super) struct Columns {
+    pub(super) plans: Vec<ColumnPlan>,
     dropped: Vec<DroppedColumn>,
     unmaskable: Vec<DroppedColumn>,
     /// A column of the key is hidden.
@@ -103,7 +107,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn new(table: &Table, modes: Modes, placeholder: &str) -> Self {
+    pub(super) fn new(table: &Table, modes: Modes, placeholder: &str) -> Self {
         let (mut dropped, mut unmaskable) = (Vec::new(), Vec::new());
         let mut masked_key = false;
         let mut plans = Vec::with_capacity(table.columns.len());
@@ -155,7 +159,9 @@ impl Columns {
 }
 
 impl TablePlan {
-    pub(super) fn new(table: &Table, naming: Naming<'_>, modes: Modes, placeholder: &str) -> Self {
+    pub(super) fn new(table: &Table, naming: Naming<'_>, settings: &EncodeSettings) -> Self {
+        let EncodeSettings { modes, placeholder, flat, .. } = settings;
+        let modes = *modes;
         let Columns { plans: columns, dropped, unmaskable, masked_key } =
             Columns::new(table, modes, placeholder);
         let parts = table.key.iter().filter_map(|&index| columns.get(index));
@@ -171,12 +177,15 @@ impl TablePlan {
             let _ = push_string(&mut source, text.as_bytes());
         }
         source.push(b',');
+        let row = RowSchema { table, naming, plans: &columns, modes };
+        let flat = flat.as_ref().map(|flat| FlatPlan::new(flat, table, &columns, &row, settings));
         Self {
             topic: table.topic,
             schema: table.schema.clone(),
             name: table.name.clone(),
             source,
-            schemas: TableSchemas::new(table, naming, &columns, modes),
+            schemas: TableSchemas::new(&row, flat.is_none()),
+            flat,
             columns,
             key_in_row: in_row == key.len() && !masked_key,
             unmasked: masked_key.then(|| Columns::new(&unmasked(table), modes, placeholder).plans),

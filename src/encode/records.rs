@@ -117,12 +117,15 @@ impl Records {
 }
 
 impl<'a> Record<'a> {
-    /// Name and value of each header, in order.
-    pub fn headers(&self) -> impl Iterator<Item = (&'a [u8], &'a [u8])> + use<'a> {
+    /// Name and value of each header, in order; a value may be null.
+    pub fn headers(&self) -> impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + use<'a> {
         let mut rest = self.headers;
         std::iter::from_fn(move || {
             let (name, after) = take_part(rest)?;
-            let (value, after) = take_part(after)?;
+            let (value, after) = match after.strip_prefix(&NULL) {
+                Some(after) => (None, after),
+                None => take_part(after).map(|(value, after)| (Some(value), after))?,
+            };
             rest = after;
             Some((name, value))
         })
@@ -136,6 +139,26 @@ pub fn push_header(buffer: &mut Vec<u8>, name: &[u8], value: &[u8]) {
         buffer.extend_from_slice(part);
     }
 }
+
+/// Appends one header, whose value `write` appends; it is null when `write` says false.
+pub(super) fn push_header_with(buffer: &mut Vec<u8>, name: &[u8], write: impl FnOnce(&mut Vec<u8>) -> bool) {
+    buffer.extend_from_slice(&clamp(name.len()).to_le_bytes());
+    buffer.extend_from_slice(name);
+    let place = buffer.len();
+    buffer.extend_from_slice(&NULL);
+    let start = buffer.len();
+    if write(buffer) {
+        let len = clamp(buffer.len() - start).to_le_bytes();
+        if let Some(place) = buffer.get_mut(place..start) {
+            place.copy_from_slice(&len);
+        }
+    } else {
+        buffer.truncate(start);
+    }
+}
+
+/// Stands in the place of the length of a value that is null.
+const NULL: [u8; 4] = u32::MAX.to_le_bytes();
 
 fn take_part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (len, rest) = bytes.split_first_chunk::<4>()?;
@@ -159,12 +182,23 @@ mod tests {
         buffer.extend_from_slice(b"keyvalue");
         push_header(buffer, b"a", b"1");
         push_header(buffer, b"b", b"");
+        push_header_with(buffer, b"c", |buffer| {
+            buffer.extend_from_slice(b"begun");
+            false
+        });
+        push_header_with(buffer, b"d", |buffer| {
+            buffer.extend_from_slice(b"42");
+            true
+        });
         let end = buffer.len();
         records.push(TopicId(1), true, Some(0..3), Some(3..8), 8..end);
         records.push(TopicId(1), true, Some(0..3), None, end..end);
         let first = records.get(0).unwrap();
         assert_eq!((first.key, first.value), (Some(&b"key"[..]), Some(&b"value"[..])));
-        assert_eq!(first.headers().collect::<Vec<_>>(), [(&b"a"[..], &b"1"[..]), (b"b", b"")]);
+        assert_eq!(
+            first.headers().collect::<Vec<_>>(),
+            [(&b"a"[..], Some(&b"1"[..])), (b"b", Some(b"")), (b"c", None), (b"d", Some(b"42"))]
+        );
         let second = records.get(1).unwrap();
         assert_eq!((second.key, second.value, second.headers().count()), (Some(&b"key"[..]), None, 0));
         assert_eq!(records.get(2), None);

@@ -164,9 +164,39 @@ impl RowWriter {
         Ok(())
     }
 
-    /// Appends the key of the last row that [`RowWriter::push_row`] wrote, keyed, to the same buffer.
-    pub(super) fn push_key(&mut self, plan: &TablePlan, source: Source<'_>, out: &mut Vec<u8>) -> Result<()> {
-        if !plan.key_in_row {
+    /// Appends one value of a row that is in the record already, as `columns` have it: what stands in for it was named then.
+    pub(super) fn push_again(
+        &mut self,
+        plan: &TablePlan,
+        columns: &[ColumnPlan],
+        source: Source<'_>,
+        place: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        let mut values = values(plan, source)?;
+        for _ in 0..place {
+            values.next();
+        }
+        let (value, Some(column)) = (values.next(), columns.get(place)) else { return Ok(()) };
+        let (named, count) = (self.unavailable.len(), self.unavailable_columns);
+        if let Value::Text(text) = value.new {
+            self.push_text(plan, column, text, out)?;
+        } else {
+            self.push_other(plan, column, value, out)?;
+        }
+        self.unavailable.truncate(named);
+        self.unavailable_columns = count;
+        Ok(())
+    }
+
+    /// Appends a key, which is copied when its values were `noted` by the last [`RowWriter::push_row`] to the same buffer.
+    pub(super) fn push_key(
+        &mut self,
+        plan: &TablePlan,
+        (source, noted): (Source<'_>, bool),
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
+        if !(noted && plan.key_in_row) {
             out.extend_from_slice(self.key_of(plan, source, KeyForm::Record)?);
             return Ok(());
         }

@@ -21,7 +21,20 @@ pub(super) struct SourceBlocks {
     tail: Vec<u8>,
     /// `,"transaction":{"id":"<xid>:`, or `,"transaction":null`
     transaction: Vec<u8>,
-    block: bool,
+    said: Said,
+}
+
+/// The same, for those who want a field of it alone.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    /// Of the source, since 1970.
+    pub micros: i64,
+    pub xid: Option<Xid>,
+    pub previous: Option<Lsn>,
+    pub origin: Option<(Arc<str>, Lsn)>,
+    pub snapshot: Option<SnapshotRecord>,
+    /// There is a `transaction` block.
+    pub block: bool,
 }
 
 /// An event's places in its transaction, from 1.
@@ -43,6 +56,11 @@ struct Facts<'a> {
 }
 
 impl SourceBlocks {
+    /// What the blocks say.
+    pub(super) fn said(&self) -> &Said {
+        &self.said
+    }
+
     /// Renders the blocks of the events of `context`.
     pub(super) fn begin(&mut self, settings: &EncodeSettings, context: &TransactionContext) {
         self.render(
@@ -118,9 +136,11 @@ impl SourceBlocks {
         push_int(&mut self.times, i128::from(micros) * 1000);
         self.times.push(b',');
         self.render_ids(facts);
-        self.block = settings.transaction_block && facts.xid.is_some() && facts.snapshot.is_none();
+        let block = settings.transaction_block && facts.xid.is_some() && facts.snapshot.is_none();
+        let Facts { xid, previous, origin, snapshot, .. } = facts;
+        self.said = Said { micros, xid, previous, origin: origin.cloned(), snapshot, block };
         self.transaction.clear();
-        if let (true, Some(xid)) = (self.block, facts.xid) {
+        if let (true, Some(xid)) = (block, facts.xid) {
             self.transaction.extend_from_slice(b",\"transaction\":{\"id\":\"");
             push_int(&mut self.transaction, xid.0);
             self.transaction.push(b':');
@@ -156,7 +176,7 @@ impl SourceBlocks {
         for part in [&*self.head, lsn, &self.times, table, &self.ids, lsn, &self.tail, &self.transaction] {
             out.extend_from_slice(part);
         }
-        if self.block {
+        if self.said.block {
             out.extend_from_slice(lsn);
             out.extend_from_slice(b"\",\"total_order\":");
             push_int(out, order.total);

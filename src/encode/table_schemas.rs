@@ -4,7 +4,7 @@
 use super::names;
 use super::plan::ColumnPlan;
 use super::schema::fixed::ENVELOPE;
-use super::schema::{Place, push_text};
+use super::schema::{Place, Schema, push_text};
 use super::value::{default_of, is_always_optional, schema_of, with_mask, with_source_type};
 use crate::event::{Column, Table};
 use crate::modes::Modes;
@@ -34,39 +34,66 @@ struct ValueSchema {
     end: Box<[u8]>,
 }
 
+/// The schema of a row, and what it is made of.
+pub(super) struct RowSchema<'a> {
+    pub table: &'a Table,
+    pub naming: Naming<'a>,
+    /// Of the table's columns.
+    pub plans: &'a [ColumnPlan],
+    pub modes: Modes,
+}
+
+impl RowSchema<'_> {
+    /// The name of one of the table's structs: `Key`, `Value` or `Envelope`.
+    pub(super) fn name(&self, of: &str) -> String {
+        names::schema(&format!("{}.{of}", self.naming.topic), self.modes.schema_names)
+    }
+
+    /// Appends `{"type":"struct","fields":[…]`, which is open for what follows.
+    pub(super) fn push(&self, out: &mut Vec<u8>) {
+        let columns = self.table.columns.iter().zip(self.plans).enumerate();
+        let columns = columns.map(|(place, (column, plan))| (column, plan, self.told(place, column)));
+        push_struct(columns.filter(|(_, plan, _)| plan.fragment.is_some()), self.modes, out);
+    }
+
+    /// The schema of the column at a place of the table, but for its place in the record.
+    pub(super) fn column(&self, place: usize) -> Option<Schema> {
+        let (column, plan) = (self.table.columns.get(place)?, self.plans.get(place)?);
+        Some(schema_of_column(column, plan, self.told(place, column), self.modes))
+    }
+
+    fn told(&self, place: usize, column: &Column) -> Told {
+        // One of the two, as Debezium has it.
+        match (&column.mask, self.naming.source_types.get(place)) {
+            (Some(_), _) => Told::Mask,
+            (None, Some(true)) => Told::SourceType,
+            (None, _) => Told::Type,
+        }
+    }
+}
+
 impl TableSchemas {
-    /// Those that `modes` ask for; `plans` are those of the table's columns.
-    pub(super) fn new(table: &Table, naming: Naming<'_>, plans: &[ColumnPlan], modes: Modes) -> Self {
-        let name = |of: &str| names::schema(&format!("{}.{of}", naming.topic), modes.schema_names);
+    /// Those that the modes ask for; of values only where they are envelopes.
+    pub(super) fn new(of: &RowSchema<'_>, envelopes: bool) -> Self {
+        let RowSchema { table, plans, modes, .. } = *of;
         let key = modes.schemas.key().then(|| {
             let column = |&index: &usize| Some((table.columns.get(index)?, plans.get(index)?, Told::Type));
             let columns = table.key.iter().filter_map(column);
             let mut text = b"{\"schema\":".to_vec();
             push_struct(columns, modes, &mut text);
             text.extend_from_slice(b",\"optional\":false");
-            push_text(b",\"name\":", &name("Key"), &mut text);
+            push_text(b",\"name\":", &of.name("Key"), &mut text);
             text.extend_from_slice(b"},\"payload\":");
             text.into_boxed_slice()
         });
-        let value = modes.schemas.value().then(|| {
-            let source_types = naming.source_types.iter().copied().chain(std::iter::repeat(false));
-            let columns = table.columns.iter().zip(plans).zip(source_types);
-            // One of the two, as Debezium has it.
-            let told = |column: &Column, source_type| match (&column.mask, source_type) {
-                (Some(_), _) => Told::Mask,
-                (None, true) => Told::SourceType,
-                (None, false) => Told::Type,
-            };
-            let columns =
-                columns.map(|((column, plan), source_type)| (column, plan, told(column, source_type)));
-            let columns = columns.filter(|(_, plan, _)| plan.fragment.is_some());
+        let value = (envelopes && modes.schemas.value()).then(|| {
             let mut row = Vec::new();
-            push_struct(columns, modes, &mut row);
+            of.push(&mut row);
             row.extend_from_slice(b",\"optional\":true");
-            push_text(b",\"name\":", &name("Value"), &mut row);
+            push_text(b",\"name\":", &of.name("Value"), &mut row);
             row.extend_from_slice(b",\"field\":\"");
             let mut end = b"],\"optional\":false".to_vec();
-            push_text(b",\"name\":", &name("Envelope"), &mut end);
+            push_text(b",\"name\":", &of.name("Envelope"), &mut end);
             end.extend_from_slice(b",\"version\":2},\"payload\":");
             ValueSchema { row: row.into_boxed_slice(), end: end.into_boxed_slice() }
         });
@@ -133,13 +160,16 @@ fn push_struct<'a>(
         let default = default_of(column, &plan.writer, modes);
         let optional = !column.not_null || is_always_optional(&plan.writer);
         let place = Place { optional, default: default.as_deref(), field: Some(&plan.field) };
-        let schema = schema_of(&column.ty, column.typmod, &plan.writer, modes);
-        let schema = match (told, &column.mask) {
-            (Told::SourceType, _) => with_source_type(schema, column),
-            (Told::Mask, Some(mask)) => with_mask(schema, mask, &column.ty, column.typmod),
-            (Told::Type | Told::Mask, _) => schema,
-        };
-        schema.push(place, out);
+        schema_of_column(column, plan, told, modes).push(place, out);
     }
     out.push(b']');
+}
+
+fn schema_of_column(column: &Column, plan: &ColumnPlan, told: Told, modes: Modes) -> Schema {
+    let schema = schema_of(&column.ty, column.typmod, &plan.writer, modes);
+    match (told, &column.mask) {
+        (Told::SourceType, _) => with_source_type(schema, column),
+        (Told::Mask, Some(mask)) => with_mask(schema, mask, &column.ty, column.typmod),
+        (Told::Type | Told::Mask, _) => schema,
+    }
 }

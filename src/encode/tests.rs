@@ -1,5 +1,6 @@
 //! Whole records, against records that Debezium 3.7 wrote for the same changes.
 
+mod flat;
 mod schemas;
 
 use proptest::prelude::*;
@@ -110,6 +111,7 @@ fn settings(name: &str) -> EncodeSettings {
         placeholder: "__debezium_unavailable_value".into(),
         texts: TextEncoding::Utf8,
         modes: Modes::default(),
+        flat: None,
     }
 }
 
@@ -152,7 +154,8 @@ fn event(table: &Table, op: Op, lsn: u64) -> Event<'_> {
 fn record(records: &Records, index: usize) -> (Option<String>, Option<String>, Vec<(String, String)>) {
     let record = records.get(index).unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    let headers = record.headers().map(|(name, value)| (text(name), text(value))).collect();
+    let headers = record.headers().map(|(name, value)| (text(name), value.map_or("(null)".into(), text)));
+    let headers = headers.collect();
     (record.key.map(text), record.value.map(text), headers)
 }
 

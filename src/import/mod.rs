@@ -16,6 +16,7 @@ mod snapshot;
 mod table;
 #[cfg(test)]
 mod tests;
+mod unwrap;
 mod work;
 
 use connector::Connector;
@@ -135,7 +136,7 @@ fn translate(context: &mut Context<'_>, property: &str, value: &str) {
         }
         Answer::Missing(_, what) => draft.missing(&shown, what),
         Answer::Key(path, As::Secret) => secret(draft, split(path), property, value),
-        Answer::Key(..) | Answer::Work(_) if value.is_empty() => draft.same(&shown, "is empty, as if it were not there"),
+        Answer::Key(..) | Answer::Work(_) if value.is_empty() && !unwrap::may_be_empty(property) => draft.same(&shown, "is empty, as if it were not there"),
         Answer::Key(path, form) => {
             if let Origin::Here(value) = placeholder::origin(value) {
                 draft.set(split(path), written(form, value), property);
@@ -190,6 +191,7 @@ fn secret(draft: &mut Draft, (section, name): (&'static str, &'static str), prop
 fn finish(context: &mut Context<'_>, request: &Request<'_>) {
     work::finish_converters(context);
     work::finish_plugin(context);
+    unwrap::finish(context);
     if context.connector.get("snapshot.mode").is_none() {
         snapshot::mode(context, "snapshot.mode", "initial");
     }

@@ -364,3 +364,88 @@ fn schemas_and_tables_are_both_heeded() {
     assert_eq!(tables("schema.include.list=s1\ntable.include.list=s1.a,s2.a\n"), ["s1.a"]);
     assert_eq!(tables("table.include.list=.*\\\\.a\n"), ["*.a"]);
 }
+
+const UNWRAP: &str =
+    "transforms=flatten\ntransforms.flatten.type=io.debezium.transforms.ExtractNewRecordState\n";
+
+#[test]
+fn unwrap_by_itself_is_the_flat_form() {
+    use crate::flat::{Added, Flat};
+    use crate::modes::DeleteHandling;
+    let options = |options: &[&str]| -> String {
+        options.iter().flat_map(|option| ["transforms.flatten.", option, "\n"]).collect()
+    };
+    let imported = |lines: &[&str]| import(&format!("{}{UNWRAP}{}", base(), options(lines)));
+    let flat = |lines: &[&str]| load(&imported(lines).text).events.flat.unwrap();
+    assert_eq!(flat(&[]), Flat::default());
+    assert!(!imported(&[]).warnings.iter().any(|line| line.contains("transforms")));
+    let added = |prefix, entries: &[&str]| -> Vec<Added> {
+        entries.iter().map(|entry| Added::parse(prefix, entry).unwrap()).collect()
+    };
+    let all = flat(&[
+        "delete.tombstone.handling.mode=Rewrite-With-Tombstone",
+        "add.fields=op, source.ts_ms:at,before.v",
+        "add.fields.prefix=",
+        "add.headers=op,id",
+        "add.headers.prefix=x-",
+        "drop.fields.header.name=h",
+        "drop.fields.from.key=true",
+    ]);
+    let expected = Flat {
+        deletes: DeleteHandling::RewriteWithTombstone,
+        fields: added("", &["op", "source.ts_ms:at", "before.v"]),
+        headers: added("x-", &["op", "id"]),
+    };
+    assert_eq!(all, expected);
+    for (lines, deletes) in [
+        (&["delete.handling.mode=drop", "drop.tombstones=false"][..], DeleteHandling::DeleteToTombstone),
+        (&["delete.handling.mode=rewrite"], DeleteHandling::Rewrite),
+        (&["delete.handling.mode=rewrite", "drop.tombstones=false"], DeleteHandling::RewriteWithTombstone),
+        (&["delete.handling.mode=none"], DeleteHandling::Tombstone),
+        (&["drop.tombstones=true"], DeleteHandling::Drop),
+        (&["drop.tombstones=false", "delete.tombstone.handling.mode=rewrite"], DeleteHandling::Rewrite),
+    ] {
+        assert_eq!(flat(lines).deletes, deletes, "{lines:?}");
+        let warned = imported(lines).warnings.iter().any(|line| line.contains("as Debezium 2 does"));
+        assert_eq!(warned, !lines.iter().any(|line| line.contains("tombstone.handling")), "{lines:?}");
+    }
+}
+
+#[test]
+fn defaults_are_put_in_where_unwrap_does() {
+    let replaces = |lines: &str| {
+        let text = format!("{}{UNWRAP}value.converter.replace.null.with.default=false\n{lines}", base());
+        load(&import(&text).text).events.modes.null_as_default
+    };
+    let rewrite = "transforms.flatten.delete.tombstone.handling.mode=rewrite\n";
+    assert!(replaces(rewrite));
+    assert!(!replaces(&format!("{rewrite}transforms.flatten.replace.null.with.default=false\n")));
+    assert!(!replaces(""), "a row that no field is added to stays as it is");
+}
+
+#[test]
+fn what_unwrap_does_not_do_here_is_told() {
+    let told = |lines: &str, part: &str| {
+        let imported = import(&format!("{}{lines}", base()));
+        let warned = imported.warnings.iter().any(|line| line.contains(part));
+        assert!(warned, "{part}: {:?}", imported.warnings);
+        load(&imported.text).events.flat.is_some()
+    };
+    for (option, part) in [
+        ("route.by.field=v", "topics by the values of a column"),
+        ("add.headers=after.v", "a column as a header"),
+        ("add.fields=op,source", "\"source\" is a whole block"),
+        ("add.fields=nothing", "\"nothing\" is no field of an event"),
+        ("delete.handling.mode=none\ntransforms.flatten.drop.tombstones=false", "this way to write deletes"),
+        ("what.is.this=1", "no option of ExtractNewRecordState"),
+    ] {
+        assert!(told(&format!("{UNWRAP}transforms.flatten.{option}\n"), part), "{option}");
+    }
+    let predicate = "transforms.flatten.predicate=p\npredicates=p\npredicates.p.type=x\n";
+    assert!(!told(
+        &format!("{UNWRAP}{predicate}"),
+        "ExtractNewRecordState: beside others, or with a predicate"
+    ));
+    let chain = UNWRAP.replace("=flatten\n", "=flatten,other\n");
+    assert!(!told(&format!("{chain}transforms.other.type=a.RegexRouter\n"), "beside others"));
+}

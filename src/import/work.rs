@@ -2,7 +2,7 @@
 
 use super::connector::Connector;
 use super::draft::{Draft, list, text};
-use super::lists;
+use super::{lists, unwrap};
 
 /// What a property is worked out from and into.
 pub(crate) struct Context<'a> {
@@ -112,12 +112,17 @@ pub(crate) fn finish_converters(context: &mut Context<'_>) {
 }
 
 pub(crate) fn transforms(context: &mut Context<'_>, property: &str, value: &str) {
-    for name in lists::split(value) {
+    let names = lists::split(value);
+    let alone = names.first().map(|name| format!("transforms.{name}.type"));
+    if alone.is_some_and(|of_type| unwrap::option(context, &of_type).is_some()) {
+        return unwrap::chain(context, property);
+    }
+    for name in names {
         let class = context.get(&format!("transforms.{name}.type")).unwrap_or_default();
         let short = class.rsplit('.').next().unwrap_or_default();
         let instead = match short.split('$').next().unwrap_or_default() {
             "ExtractNewRecordState" => {
-                "the flat form of events; let consumers take `after`, or `before` of a delete, or run it in their sink connector"
+                "beside others, or with a predicate; by itself and for all records it is events.envelope = \"flat\""
             }
             "RegexRouter" | "ByLogicalTableRouter" => "other names of topics: write topics.pattern",
             "EventRouter" => "the outbox; keep a connector for its table",
@@ -134,8 +139,11 @@ pub(crate) fn transforms(context: &mut Context<'_>, property: &str, value: &str)
     }
 }
 
-pub(crate) fn of_transform(context: &mut Context<'_>, property: &str, _: &str) {
-    context.draft.same(property, "belongs to a transformation, which is not there");
+pub(crate) fn of_transform(context: &mut Context<'_>, property: &str, value: &str) {
+    match unwrap::option(context, property) {
+        Some(option) => unwrap::set(context, (property, option), value),
+        None => context.draft.same(property, "belongs to a transformation, which is not there"),
+    }
 }
 
 pub(crate) fn custom_converters(context: &mut Context<'_>, property: &str, _: &str) {

@@ -35,7 +35,7 @@ pub struct About<'a> {
 pub enum SkipReason {
     /// The checkpoint covers it: it was durable before a restart.
     Replayed,
-    /// `events.skipped_operations` names its operation.
+    /// `events.skipped_operations` names its operation, or the flat form has no record of it.
     Operation,
     /// The publication sends a table that the configuration does not capture.
     Table,

@@ -246,6 +246,7 @@ pub(super) mod tests {
                 context_headers: true,
                 column_propagate_source_type: vec![],
                 datatype_propagate_source_type: vec![],
+                flat: None,
                 modes: crate::modes::Modes::default(),
             },
             topics: config::Topics {

@@ -190,7 +190,8 @@ impl Sink for Nowhere {
     fn write(&mut self, records: &Records, from: usize) -> Result<usize> {
         for record in (from..records.len()).filter_map(|index| records.get(index)) {
             let parts = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
-            let headers: usize = record.headers().map(|(name, value)| name.len() + value.len()).sum();
+            let headers: usize =
+                record.headers().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum();
             self.held.bytes += std::hint::black_box(parts + headers) as u64;
             self.held.records += 1;
         }

@@ -521,6 +521,7 @@ pub(super) fn encode_settings(config: &Config, system_id: u64, texts: TextEncodi
         placeholder: config.events.unavailable_value_placeholder.clone(),
         texts,
         modes: config.events.modes,
+        flat: config.events.flat.clone(),
     }
 }
 

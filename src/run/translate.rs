@@ -350,6 +350,10 @@ impl Translator {
                 event.tombstone &= settings.tombstones;
                 let before = out.byte_len();
                 let written = encoder.change(&event, now.nanos(), out)?;
+                if written.records == 0 {
+                    self.filtered.operation += 1;
+                    continue;
+                }
                 counters.inc(event.op, (out.byte_len() - before) as u64);
                 replaced::tell(written, &event, encoder, counters);
             }
@@ -530,6 +534,7 @@ pub(super) mod tests {
             placeholder: String::new(),
             texts: TextEncoding::Utf8,
             modes: Modes::default(),
+            flat: None,
         });
         let parts = Parts {
             selection: Selection::new(&config.source).unwrap(),
@@ -617,7 +622,7 @@ pub(super) mod tests {
     fn ids(records: &Records) -> Vec<String> {
         let id = |index| {
             let (_, id) = records.get(index).unwrap().headers().next().unwrap();
-            String::from_utf8(id.to_vec()).unwrap()
+            String::from_utf8(id.unwrap().to_vec()).unwrap()
         };
         (0..records.len()).map(id).collect()
     }

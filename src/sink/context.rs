@@ -24,14 +24,14 @@ impl ContextHeaders {
     }
 
     /// Gives each header of a record to `take`.
-    pub(super) fn for_each(&self, record: &Record<'_>, mut take: impl FnMut(&[u8], &[u8])) {
+    pub(super) fn for_each(&self, record: &Record<'_>, mut take: impl FnMut(&[u8], Option<&[u8]>)) {
         let mut own = record.headers().peekable();
         if record.context {
             if let Some((name, value)) = own.next_if(|(name, _)| OTHER_KEY.contains(name)) {
                 take(name, value);
             }
             for (name, value) in &self.0 {
-                take(name, value);
+                take(name, Some(value));
             }
         }
         own.for_each(|(name, value)| take(name, value));

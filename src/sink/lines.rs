@@ -193,7 +193,8 @@ impl Out {
     }
 }
 
-/// `{"topic":…,"key":…,"value":…,"headers":[["name","value"],…]}`; key and value are JSON already. Returns its length.
+/// `{"topic":…,"key":…,"value":…,"headers":[["name","value"],…]}`; key and value are JSON already, and a
+/// header's value may be null. Returns its length.
 fn write_line(
     out: &mut impl Write,
     topic: &str,
@@ -215,7 +216,7 @@ fn write_line(
             out.write_all(separator)?;
             serde_json::to_writer(&mut out, &String::from_utf8_lossy(name))?;
             out.write_all(b",")?;
-            serde_json::to_writer(&mut out, &String::from_utf8_lossy(value))?;
+            serde_json::to_writer(&mut out, &value.map(String::from_utf8_lossy))?;
             Ok(())
         };
         if result.is_ok() {

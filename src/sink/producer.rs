@@ -282,16 +282,17 @@ impl Headers {
         Self(unsafe { sys::rd_kafka_headers_new(count) })
     }
 
-    pub(super) fn add(&mut self, name: &[u8], value: &[u8]) {
+    pub(super) fn add(&mut self, name: &[u8], value: Option<&[u8]>) {
+        let (value, value_len) = part(value);
         // SAFETY: both parts are valid for the lengths given, which are never the -1 that stands for "up to the NUL",
-        // and are copied.
+        // and are copied; a value may be null.
         unsafe {
             sys::rd_kafka_header_add(
                 self.0,
                 name.as_ptr().cast::<c_char>(),
                 length(name),
-                value.as_ptr().cast::<c_void>(),
-                length(value),
+                value,
+                isize::try_from(value_len).unwrap_or(isize::MAX),
             );
         }
     }

@@ -48,6 +48,7 @@ pub(crate) fn config(brokers: &str) -> Config {
             column_propagate_source_type: vec![],
             datatype_propagate_source_type: vec![],
             modes: crate::modes::Modes::default(),
+            flat: None,
         },
         topics: Topics {
             pattern: "{name}.{schema}.{table}".into(),

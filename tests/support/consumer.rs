@@ -266,7 +266,7 @@ fn is_passing(error: &KafkaError) -> bool {
 }
 
 fn consumed(message: &BorrowedMessage<'_>) -> ConsumedRecord {
-    let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+    let shown = |bytes: Option<&[u8]>| bytes.map_or("(null)".into(), String::from_utf8_lossy).into_owned();
     ConsumedRecord {
         topic: message.topic().to_owned(),
         partition: message.partition(),
@@ -275,7 +275,9 @@ fn consumed(message: &BorrowedMessage<'_>) -> ConsumedRecord {
         value: message.payload().map(<[u8]>::to_vec),
         headers: message
             .headers()
-            .map(|headers| headers.iter().map(|header| (header.key.to_owned(), text(header.value))).collect())
+            .map(|headers| {
+                headers.iter().map(|header| (header.key.to_owned(), shown(header.value))).collect()
+            })
             .unwrap_or_default(),
     }
 }

@@ -2,6 +2,7 @@
 //! Every rule adds its mistake to the report and goes on, so that one run shows them all; the result counts only when the
 //! report stayed empty.
 
+mod flat;
 mod kafka;
 pub(super) mod masks;
 mod properties;

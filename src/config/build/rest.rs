@@ -37,6 +37,7 @@ impl Builder<'_> {
             datatype_propagate_source_type: self
                 .patterns("events.datatype_propagate_source_type", "schema.table.type"),
             modes: self.modes(),
+            flat: self.flat(),
         }
     }
 

@@ -3,6 +3,15 @@
 use super::structs::{field, fields};
 use crate::modes::BinaryMode;
 
+/// What `source.snapshot` may be.
+macro_rules! snapshots {
+    () => {
+        "true,first,first_in_data_collection,last_in_data_collection,last,false,incremental"
+    };
+}
+
+pub(in crate::encode) const SNAPSHOTS: &str = snapshots!();
+
 /// The `source` block.
 macro_rules! source {
     () => {
@@ -15,8 +24,9 @@ macro_rules! source {
                 field!("int64", false, "ts_ms"),
                 concat!(
                     "{\"type\":\"string\",\"optional\":true,\"name\":\"io.debezium.data.Enum\",\"version\":1",
-                    ",\"parameters\":{\"allowed\":\"true,first,first_in_data_collection",
-                    ",last_in_data_collection,last,false,incremental\"}",
+                    ",\"parameters\":{\"allowed\":\"",
+                    snapshots!(),
+                    "\"}",
                     ",\"default\":\"false\",\"field\":\"snapshot\"}"
                 ),
                 field!("string", false, "db"),

@@ -213,6 +213,7 @@ mod tests {
             placeholder: String::new(),
             texts: TextEncoding::Utf8,
             modes: Modes::default(),
+            flat: None,
         });
         let context = TransactionContext {
             xid: Xid(700),
@@ -236,7 +237,7 @@ mod tests {
                 let record = records.get(index).unwrap();
                 let value: serde_json::Value = serde_json::from_slice(record.value.unwrap()).unwrap();
                 assert_eq!((&value["op"], &value["transaction"]), (&"r".into(), &serde_json::Value::Null));
-                let id = record.headers().find(|(name, _)| *name == b"headwater.id").unwrap().1;
+                let id = record.headers().find(|(name, _)| *name == b"headwater.id").unwrap().1.unwrap();
                 let id = std::str::from_utf8(id).unwrap().strip_prefix("7:500:").unwrap().to_owned();
                 (record.topic.0, id, value["source"]["snapshot"].as_str().unwrap().to_owned())
             })

@@ -1,0 +1,13 @@
+insert into customers values (1, 'Ann', 'ann@example.com', 10, 's3cret', repeat('big', 2000)), (2, 'Bob', null, null, null, null);
+update customers set score = 11 where id = 1;
+update customers set id = 5 where id = 1;
+delete from customers where id = 5;
+insert into full_row values (1, 'one', 1.50, 's3cret', repeat('big', 10), '2024-01-01 00:00:00+00', '{a,b}'), (2, null, null, null, null, null, null);
+update full_row set name = 'uno', score = 2 where id = 1;
+update full_row set id = 3, tags = '{c,null}' where id = 1;
+delete from full_row;
+insert into other values (1, 'x');
+delete from other;
+insert into lower_op values (1, 'own', 'n');
+update lower_op set op = 'other' where id = 1;
+delete from lower_op;

@@ -1,0 +1,10 @@
+insert into logs values (1, 'one'), (2, null);
+update logs set what = 'two' where at = 2;
+delete from logs where at = 1;
+insert into pairs values ('x', 1, 'v'), ('y', 2, null);
+update pairs set v = 'w' where a = 1;
+update pairs set b = 'z' where a = 1;
+delete from pairs;
+insert into nullable_key values (null, 'n'), (1, 'one');
+update nullable_key set a = 2 where a = 1;
+delete from nullable_key;

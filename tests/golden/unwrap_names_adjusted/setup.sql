@@ -1,0 +1,1 @@
+create table "odd-name" (id int primary key, "a b" text);

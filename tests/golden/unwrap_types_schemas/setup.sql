@@ -1,0 +1,4 @@
+create type mood as enum ('sad', 'it''s ok', 'ü');
+create domain dm as mood; create domain di as int check (value > 0); create domain dd as di; create domain dn as numeric(6,2); create domain dv as varchar(7); create domain dts as timestamp(3);
+create type comp as (a int, b text);
+create table m (id uuid primary key default '00000000-0000-0000-0000-000000000001', e mood default 'sad', de dm, i di default 3, j dd, dn dn, dv dv, dts dts, c comp, em mood[], js json default '{"a": 1}', jb jsonb default '[1, 2]', x xml, u uuid, ip inet, ci cidr, ma macaddr, ma8 macaddr8, bo bool default true, bn bool not null default false, by bytea default '\x0102', b1 bit(1) default B'1', b3 bit(3), vb bit varying(5), vbu bit varying, c1 "char", c5 char(5) default 'ab', v10 varchar(10) default 'it''s', vu varchar, tv tsvector, r4 int4range, r8 int8range, rn numrange, rd daterange, rt tsrange, rz tstzrange, pt point, ln line, ls lseg, bx box, pa path, po polygon, ci2 circle);

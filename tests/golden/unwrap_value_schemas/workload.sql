@@ -1,0 +1,10 @@
+insert into customers values (1, 'Ann', 'ann@example.com', 10), (2, 'Bob', null, null);
+update customers set score = 11 where id = 1;
+update customers set id = 5 where id = 1;
+delete from customers where id = 5;
+begin;
+insert into full_row values (1, 'one', 1.50), (2, null, null);
+update full_row set v = 'uno' where id = 1;
+update full_row set id = 3 where id = 1;
+delete from full_row;
+commit;
