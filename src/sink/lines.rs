@@ -276,6 +276,24 @@ mod tests {
     }
 
     #[test]
+    fn a_header_without_a_value_is_null() {
+        let mut records = Records::default();
+        let buffer = records.buffer();
+        buffer.extend_from_slice(b"{}");
+        // As the encoder marks it: in the place of the length.
+        for part in [&1_u32.to_le_bytes()[..], b"a", &u32::MAX.to_le_bytes()] {
+            buffer.extend_from_slice(part);
+        }
+        crate::encode::push_header(buffer, b"b", b"");
+        let end = buffer.len();
+        records.push(TopicId(0), false, None, Some(0..2), 2..end);
+        let mut out = Vec::new();
+        write_line(&mut out, "t", &records.get(0).unwrap(), &ContextHeaders::new("shop")).unwrap();
+        let line: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(line["headers"], serde_json::json!([["a", null], ["b", ""]]));
+    }
+
+    #[test]
     fn a_device_is_written_to_and_never_cut() {
         let directory = tempfile::tempdir().unwrap();
         let path = PathBuf::from("/dev/null");
