@@ -135,8 +135,8 @@ impl JsonEncoder {
         }
     }
 
-    /// Appends the records of one event: itself and, behind a delete, its tombstone; none of what the flat form leaves out. `now_ns` is the wall clock in
-    /// nanoseconds since 1970. After a failure `out` is as it was.
+    /// Appends the records of one event: itself and, behind a delete, its tombstone; none of what the flat form leaves
+    /// out. `now_ns` is the wall clock in nanoseconds since 1970. After a failure `out` is as it was.
     pub fn change(&mut self, event: &Event<'_>, now_ns: i64, out: &mut Records) -> Result<Written> {
         let start = out.byte_len();
         let result = self.try_change(event, now_ns, out);
@@ -210,10 +210,7 @@ impl JsonEncoder {
         }
         let mut undecoded = 0;
         if self.rows.has_undecoded() {
-            undecoded = match &plan.flat {
-                None => self.rows.name_undecoded(plan, event)?,
-                Some(flat) => self.rows.name_undecoded(plan, &flat.shown(event))?,
-            };
+            undecoded = self.rows.name_undecoded(plan, event)?;
         }
         if undecoded > 0 {
             push_header(buffer, b"headwater.undecoded", self.rows.undecoded());

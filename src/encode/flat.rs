@@ -133,10 +133,18 @@ impl FlatPlan {
         self.deletes == DeleteHandling::RewriteWithTombstone
     }
 
-    /// The event as far as its record shows it.
-    pub(super) fn shown<'a>(&self, event: &Event<'a>) -> Event<'a> {
-        let before = event.before.filter(|_| event.after.is_none() || !self.columns.is_empty());
-        Event { before, ..event.clone() }
+    /// Whether the record of an event shows a row's column, which has that place.
+    #[cold]
+    pub(super) fn shows(&self, event: &Event<'_>, side: Side, (place, column): (usize, &ColumnPlan)) -> bool {
+        let is_added =
+            |field: &Field| matches!(field.content, Content::Column(of, at) if of == side && at == place);
+        match side {
+            Side::After => true,
+            Side::Before if event.after.is_none() && self.deletes.rewrites() => true,
+            Side::Before => {
+                event.key == KeyOf::Before && column.key.is_some() || self.fields.iter().any(is_added)
+            }
+        }
     }
 
     /// Appends the value of an event; nothing when there is no record of it.

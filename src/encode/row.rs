@@ -8,6 +8,7 @@ use super::value::{Misfit, Scratch};
 use crate::decode::{Tuple, TupleIter, Value};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Row};
+use crate::flat::Side;
 use crate::modes::TextEncoding;
 
 /// Writes rows; keeps its buffers from one to the next.
@@ -89,11 +90,14 @@ impl RowWriter {
     pub(super) fn name_undecoded(&mut self, plan: &TablePlan, event: &Event<'_>) -> Result<u32> {
         let mut out = std::mem::take(&mut self.spare);
         let mut count = 0;
-        for (row, old) in [(event.before, None), (event.after, event.old)] {
+        for (side, row, old) in [(Side::Before, event.before, None), (Side::After, event.after, event.old)] {
             let Some(row) = row else { continue };
             let mut values = values(plan, Source { row, old })?;
             for (place, column) in plan.columns.iter().enumerate() {
                 let (Some(text), true) = (values.next().text(), column.is_written()) else { continue };
+                if plan.flat.as_ref().is_some_and(|flat| !flat.shows(event, side, (place, column))) {
+                    continue;
+                }
                 let in_key = plan.unmasked.as_ref().and_then(|columns| columns.get(place));
                 let shown = in_key.filter(|column| column.key.is_some()).unwrap_or(column);
                 out.clear();

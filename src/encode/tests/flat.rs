@@ -174,3 +174,58 @@ fn a_truncate_is_no_record() {
     assert_eq!(encoder.change(&truncate, 0, &mut records).unwrap(), Written::default());
     assert!(records.is_empty() && records.byte_len() == 0);
 }
+
+#[test]
+fn what_does_not_fit_is_named_where_it_is_shown() {
+    let table = customers();
+    let stray = Value::Text(b"\xFF");
+    let (old, new) =
+        (message(&[text("1"), text("Ann"), stray, NULL]), message(&[text("1"), stray, NULL, NULL]));
+    let update = Event {
+        before: Some(Row::Full(row(&old))),
+        after: Some(Row::Full(row(&new))),
+        ..event(&table, Op::Update, 1)
+    };
+    let cases = [
+        (&[][..], "name", 1),
+        (&["before.score", "after.email"], "name", 1),
+        (&["before.email"], "email,name", 2),
+    ];
+    for (fields, named, count) in cases {
+        let settings = with(flat(DeleteHandling::Tombstone, fields, &[]), Quirks::None);
+        let mut encoder = encoder(settings, &table, &context(7, 0, None));
+        let mut records = Records::default();
+        let written = encoder.change(&update, 0, &mut records).unwrap();
+        let (_, _, headers) = record(&records, 0);
+        let header = headers.iter().find(|(name, _)| name == "headwater.undecoded").unwrap();
+        assert_eq!((written.undecoded, header.1.as_str()), (count, named));
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_flat_row_is_that_of_the_envelope(id: i32, name: String, email in proptest::option::of(".*"), added: String) {
+        prop_assume!(!["id", "name", "email", "score"].contains(&added.as_str()));
+        let table = customers();
+        let id = id.to_string();
+        let bytes = message(&[text(&id), text(&name), email.as_deref().map_or(NULL, text), UNCHANGED]);
+        let event = Event { after: Some(Row::Full(row(&bytes))), ..event(&table, Op::Update, 1) };
+        let written = |settings: EncodeSettings| {
+            let mut records = Records::default();
+            encoder(settings, &table, &context(1, 0, None)).change(&event, 0, &mut records).unwrap();
+            let (key, value, _) = record(&records, 0);
+            (key, serde_json::from_str::<serde_json::Value>(&value.unwrap()).unwrap())
+        };
+        let mut form = flat(DeleteHandling::Tombstone, &["table"], &[]);
+        form.fields[0].name.clone_from(&added);
+        let (flat_key, mut flat) = written(with(form, Quirks::Debezium));
+        let enveloped = EncodeSettings {
+            modes: Modes { quirks: Quirks::Debezium, ..Modes::default() },
+            ..settings("shop")
+        };
+        let (key, envelope) = written(enveloped);
+        let field = flat.as_object_mut().unwrap().remove(&added);
+        prop_assert_eq!((flat_key, flat), (key, envelope["after"].clone()));
+        prop_assert_eq!(field, Some("customers".into()));
+    }
+}
