@@ -418,7 +418,7 @@ fn defaults_are_put_in_where_unwrap_does() {
         load(&import(&text).text).events.modes.null_as_default
     };
     let rewrite = "transforms.flatten.delete.tombstone.handling.mode=rewrite\n";
-    assert!(replaces(rewrite));
+    assert!(replaces(rewrite) && replaces("transforms.flatten.delete.handling.mode=rewrite\n"));
     assert!(!replaces(&format!("{rewrite}transforms.flatten.replace.null.with.default=false\n")));
     assert!(!replaces(""), "a row that no field is added to stays as it is");
 }

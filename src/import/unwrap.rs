@@ -37,9 +37,12 @@ pub(crate) fn chain(context: &mut Context<'_>, property: &str) {
 
 /// What adding a field to a row does beside: Connect puts defaults in, whatever its converter does.
 pub(crate) fn finish(context: &mut Context<'_>) {
-    let deletes = get(context, MODE).map(str::to_ascii_lowercase);
-    let rewrites =
-        deletes.and_then(|word| DeleteHandling::of_word(&word)).is_some_and(DeleteHandling::rewrites);
+    let deletes = match get(context, MODE) {
+        Some(word) => DeleteHandling::of_word(&word.to_ascii_lowercase()),
+        None if get(context, "delete.handling.mode").is_some() => mode_of_version_two(context),
+        None => None,
+    };
+    let rewrites = deletes.is_some_and(DeleteHandling::rewrites);
     let replaces = get(context, "replace.null.with.default") != Some("false");
     let keeps = context.get("value.converter.replace.null.with.default") == Some("false");
     if context.draft.has(("events", "envelope")) && rewrites && replaces && keeps {
@@ -104,25 +107,29 @@ fn added(context: &mut Context<'_>, property: &str, value: &str, columns: bool) 
     entries
 }
 
-/// `delete.handling.mode` and `drop.tombstones`, which [`MODE`] replaced.
+/// What [`MODE`] is to say for `delete.handling.mode` and `drop.tombstones`, which it replaced; none for what it cannot say.
+fn mode_of_version_two(context: &Context<'_>) -> Option<DeleteHandling> {
+    let keeps = get(context, "drop.tombstones") == Some("false");
+    match (get(context, "delete.handling.mode").unwrap_or("drop"), keeps) {
+        ("drop", false) => Some(DeleteHandling::Drop),
+        ("drop", true) => Some(DeleteHandling::DeleteToTombstone),
+        ("none", false) => Some(DeleteHandling::Tombstone),
+        ("rewrite", false) => Some(DeleteHandling::Rewrite),
+        ("rewrite", true) => Some(DeleteHandling::RewriteWithTombstone),
+        _ => None,
+    }
+}
+
 fn of_version_two(context: &mut Context<'_>, property: &str) {
     if get(context, MODE).is_some() {
         context.draft.same(property, "delete.tombstone.handling.mode has taken its place");
         return;
     }
-    let keeps = get(context, "drop.tombstones") == Some("false");
-    let mode = match (get(context, "delete.handling.mode").unwrap_or("drop"), keeps) {
-        ("drop", false) => "drop",
-        ("drop", true) => "delete-to-tombstone",
-        ("none", false) => "tombstone",
-        ("rewrite", false) => "rewrite",
-        ("rewrite", true) => "rewrite-with-tombstone",
-        _ => {
-            context
-                .draft
-                .missing(property, "this way to write deletes; see events.delete_tombstone_handling_mode");
-            return;
-        }
+    let Some(mode) = mode_of_version_two(context).map(DeleteHandling::word) else {
+        context
+            .draft
+            .missing(property, "this way to write deletes; see events.delete_tombstone_handling_mode");
+        return;
     };
     context.draft.set(("events", "delete_tombstone_handling_mode"), text(mode), property);
     context.draft.warn(
