@@ -197,6 +197,15 @@ impl Schemas {
     }
 }
 
+/// Where Debezium has values from, which it writes in other forms accordingly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Via {
+    #[default]
+    Stream,
+    /// The JDBC driver, in a snapshot.
+    Driver,
+}
+
 /// All choices together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Modes {
@@ -219,6 +228,8 @@ pub struct Modes {
     /// Of schemas, whose dots stay.
     pub schema_names: FieldNames,
     pub quirks: Quirks,
+    /// Where Debezium has its values from. Not a choice of the configuration.
+    pub via: Via,
     pub schemas: Schemas,
 }
 
@@ -238,6 +249,7 @@ impl Default for Modes {
             field_names: FieldNames::default(),
             schema_names: FieldNames::default(),
             quirks: Quirks::default(),
+            via: Via::default(),
             schemas: Schemas::default(),
         }
     }

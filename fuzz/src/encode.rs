@@ -190,5 +190,6 @@ fn all_modes() -> impl Iterator<Item = Modes> {
         schema_names: FieldNames::ALL[(index + 1) % 3],
         quirks: *quirks,
         schemas: Schemas::ALL[index % 4],
+        ..Modes::default()
     })
 }

@@ -155,7 +155,7 @@ pub(super) const KEYS: &[Key] = &[
         "true: changes of partitions are those of their partitioned table (PostgreSQL 13 and newer); a publication that exists is altered unless source.publication_mode is \"disabled\". false: a publication that exists stays as it is, and one that is created publishes the partitions."),
     entry("source.tables", Form::List, "[\"public.*\"]", "Tables to capture: schema.table patterns, in which * stands for any text and ? for one character, and neither reaches over the dot. Between slashes, a regular expression for schema.table as a whole, in any case, as in Debezium's lists: \"/public\\\\.orders_[0-9]+/\". So in all patterns of tables, columns and messages."),
     entry("source.exclude_tables", Form::List, "[]", "schema.table patterns taken away from source.tables."),
-    entry("source.columns", Form::List, "[]", "schema.table.column patterns; a table that one of them names keeps only the columns named. Other tables keep all."),
+    entry("source.columns", Form::List, "[]", "schema.table.column patterns; a table that one of them names keeps only the columns named. Other tables keep all, with events.quirks = \"debezium\" none."),
     entry("source.exclude_columns", Form::List, "[]", "schema.table.column patterns of columns that are left out of before and after. The key keeps its columns."),
     entry("source.key_columns", Form::List, "[]",
         "Columns that make the key of a record in the place of the table's own key, as \"schema.table:column,column\"; the table may be a pattern as in source.tables. Several entries for one table add up. A table that has none of the columns keeps its own key."),

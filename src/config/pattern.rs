@@ -48,6 +48,12 @@ impl<const N: usize> Patterns<N> {
         patterns.iter().map(|text| Pattern::new(text)).collect::<Result<_>>().map(Self)
     }
 
+    /// Whether there is no pattern.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether a pattern matches each of `names`.
     #[must_use]
     pub fn matches(&self, names: [&str; N]) -> bool {

@@ -40,6 +40,8 @@ pub(super) fn default_text<'a>(expression: &'a str, ty: &TypeDetails, quirky: bo
     }
     let text = first_literal(expression).unwrap_or_else(|| expression.into());
     match reading {
+        // A name with a dot in it is taken for one of two parts.
+        Reading::Enum if ty.name.contains('.') => None,
         // Whole, with both quotes of a pair.
         Reading::Enum => {
             let (literal, _) = expression.rsplit_once("::")?;
@@ -47,12 +49,24 @@ pub(super) fn default_text<'a>(expression: &'a str, ty: &TypeDetails, quirky: bo
         }
         // The one value of a type that Debezium writes and does not take for a default.
         Reading::Other if ty.oid.0 == oid::TIMESTAMPTZ && text.ends_with("infinity") => None,
+        // A date alone is its beginning.
+        Reading::Other if ty.oid.0 == oid::TIMESTAMP && is_date(&text) => {
+            Some(format!("{text} 00:00:00").into())
+        }
+        Reading::Other if ty.oid.0 == oid::TIMESTAMPTZ && is_date(&text) => {
+            Some(format!("{text} 00:00:00+00").into())
+        }
         Reading::Text | Reading::Other => Some(text),
         Reading::Bool => Some(if text.eq_ignore_ascii_case("true") { "t" } else { "f" }.into()),
         Reading::Int => text.parse::<i64>().is_ok().then_some(text),
         Reading::Float => text.parse::<f64>().is_ok().then_some(text),
         Reading::Numeric => text.parse::<f64>().is_ok_and(f64::is_finite).then_some(text),
     }
+}
+
+/// `2020-01-01`
+fn is_date(text: &str) -> bool {
+    text.len() >= 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
 }
 
 /// For types with defaults: how they are read, and the text that stands for what a function computes.

@@ -113,6 +113,18 @@ impl JsonEncoder {
         plan.is_some_and(|plan| look_alike(plan, old, new))
     }
 
+    /// Whether records are Debezium's where those say something else than the row.
+    pub fn is_quirky(&self) -> bool {
+        self.settings.modes.quirky()
+    }
+
+    /// Whether an update of which the old row holds no more than the replica identity moves the row to another key, as Debezium sees
+    /// it: by the keys that it writes, in which fillers stand for what the old row does not hold.
+    pub fn moves_key(&mut self, slot: TableSlot, old: Tuple<'_>, new: Tuple<'_>) -> bool {
+        let plan = self.plans.get(slot.0 as usize).and_then(Option::as_ref);
+        plan.is_some_and(|plan| plan.quirky && plan.keyed && self.rows.key_differs(plan, old, new))
+    }
+
     /// Renders what the events of the transaction share.
     pub fn begin_transaction(&mut self, context: &TransactionContext) {
         self.source.begin(&self.settings, context);
@@ -284,7 +296,7 @@ fn push_rows<'a>(
     buffer: &mut Vec<u8>,
 ) -> Result<Option<Source<'a>>> {
     let mut key = None;
-    let keyed = if plan.key.is_empty() { KeyOf::None } else { event.key };
+    let keyed = if plan.keyed { event.key } else { KeyOf::None };
     let sides = [
         (&b"{\"before\":"[..], event.before, None, KeyOf::Before),
         (b",\"after\":", event.after, event.old, KeyOf::After),

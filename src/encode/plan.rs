@@ -8,8 +8,8 @@ use super::table_schemas::{Naming, RowSchema, TableSchemas};
 use super::value::{Masked, StandIns, ValueWriter, choose};
 use super::writer::push_string;
 use crate::decode::Value;
-use crate::event::{Table, TopicId};
-use crate::modes::Modes;
+use crate::event::{Column, Table, TopicId};
+use crate::modes::{Modes, Via};
 
 /// How the rows of one table are written.
 #[derive(Debug)]
@@ -25,6 +25,10 @@ pub(super) struct TablePlan {
     pub key: Vec<KeyPart>,
     /// Every column of the key stands in the row too, so that its JSON can be copied from there.
     pub key_in_row: bool,
+    /// Records have a key, be it one without columns.
+    pub keyed: bool,
+    /// Debezium's quirks are wanted.
+    pub quirky: bool,
     /// The columns as they stand in the key, when one of them is hidden in the row.
     pub unmasked: Option<Vec<ColumnPlan>>,
     pub schemas: TableSchemas,
@@ -45,6 +49,8 @@ pub(super) struct ColumnPlan {
     /// `{"name":` for the first column of the row, `,"name":` for the others; none: not written to the row.
     pub fragment: Option<Box<[u8]>>,
     pub writer: ValueWriter,
+    /// In a header, where that is another.
+    pub header: Option<ValueWriter>,
     pub stand_ins: StandIns,
     pub not_null: bool,
     /// Known in a row of which only the key is known.
@@ -77,9 +83,9 @@ impl ColumnPlan {
         self.fragment.is_some() || self.key.is_some()
     }
 
-    /// `numeric(p,s)`
-    pub(super) fn is_decimal(&self) -> bool {
-        matches!(self.writer, ValueWriter::Decimal { .. })
+    /// How the value is written in a header.
+    pub(super) fn header(&self) -> &ValueWriter {
+        self.header.as_ref().unwrap_or(&self.writer)
     }
 }
 
@@ -124,8 +130,15 @@ impl Columns {
             first &= fragment.is_none();
             let key = table.key.iter().position(|&key| key == index);
             // In the key a type without a form is its text: without the column, keys would fall together.
-            let writer =
-                chosen.filter(|writer| key.is_none() || !writer.is_blind()).unwrap_or(ValueWriter::Text);
+            let kept = |writer: &ValueWriter| key.is_none() || modes.quirky() || !writer.is_blind();
+            let writer = chosen.filter(kept).unwrap_or(ValueWriter::Text);
+            let writer = if column.not_null { writer.never_null(&column.ty) } else { writer };
+            let header = key.and_then(|_| match &writer {
+                writer if modes.quirky() => writer.in_header(modes),
+                // A number in both, as Connect shows it.
+                ValueWriter::Decimal { scale } => Some(ValueWriter::DecimalNumber { scale: *scale }),
+                _ => None,
+            });
             let masked = column.mask.as_ref().and_then(|mask| Masked::new(mask, column, &writer, modes));
             if column.mask.is_some() && masked.is_none() && fragment.is_some() {
                 unmaskable
@@ -148,6 +161,7 @@ impl Columns {
                 fragment,
                 stand_ins,
                 writer,
+                header,
                 not_null: column.not_null,
                 identity: column.identity,
                 key,
@@ -162,6 +176,14 @@ impl TablePlan {
     pub(super) fn new(table: &Table, naming: Naming<'_>, settings: &EncodeSettings) -> Self {
         let EncodeSettings { modes, placeholder, flat, .. } = settings;
         let modes = *modes;
+        let keyed = !table.key.is_empty();
+        let known;
+        let table = if modes.quirky() {
+            known = known_to_debezium(table, modes);
+            &known
+        } else {
+            table
+        };
         let Columns { plans: columns, dropped, unmaskable, masked_key } =
             Columns::new(table, modes, placeholder);
         let parts = table.key.iter().filter_map(|&index| columns.get(index));
@@ -187,6 +209,8 @@ impl TablePlan {
             schemas: TableSchemas::new(&row, flat.is_none()),
             flat,
             columns,
+            keyed,
+            quirky: modes.quirky(),
             key_in_row: in_row == key.len() && !masked_key,
             unmasked: masked_key.then(|| Columns::new(&unmasked(table), modes, placeholder).plans),
             key,
@@ -194,6 +218,21 @@ impl TablePlan {
             unmaskable,
         }
     }
+}
+
+/// The table as Debezium knows it: of what is not captured it knows the value in the key alone, but in a snapshot, and it has no
+/// columns of the key that it has no form for.
+fn known_to_debezium(table: &Table, modes: Modes) -> Table {
+    let mut table = table.clone();
+    let forgotten = |column: &&mut Column| modes.via == Via::Stream && !column.selected;
+    for column in table.columns.iter_mut().filter(forgotten) {
+        column.not_null = false;
+        column.default = None;
+    }
+    let Table { key, columns, .. } = &mut table;
+    let has_form = |column: &Column| choose(&column.ty, column.typmod, modes).is_some();
+    key.retain(|&index| columns.get(index).is_some_and(has_form));
+    table
 }
 
 fn unmasked(table: &Table) -> Table {

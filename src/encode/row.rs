@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::plan::{ColumnPlan, TablePlan};
-use super::value::{Misfit, Scratch};
+use super::value::{Misfit, Scratch, ValueWriter};
 use crate::decode::{Tuple, TupleIter, Value};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Row};
@@ -208,8 +208,17 @@ impl RowWriter {
             out.extend_from_slice(&part.fragment);
             out.extend_from_within(span.clone());
         }
-        out.push(b'}');
+        out.extend_from_slice(if plan.key.is_empty() { b"{}" } else { b"}" });
         Ok(())
+    }
+
+    /// Whether the key of the old row, fillers and all, is another than that of the new one. What cannot be compared is not.
+    #[cold]
+    pub(super) fn key_differs(&mut self, plan: &TablePlan, old: Tuple<'_>, new: Tuple<'_>) -> bool {
+        let before = Source { row: Row::Key(old), old: None };
+        let Ok(before) = self.key_of(plan, before, KeyForm::Record).map(<[u8]>::to_vec) else { return false };
+        let after = Source { row: Row::Full(new), old: None };
+        self.key_of(plan, after, KeyForm::Record).is_ok_and(|after| before != after)
     }
 
     /// The key of any row.
@@ -223,11 +232,9 @@ impl RowWriter {
             let value = values.next();
             let Some(place) = column.key else { continue };
             let start = out.len();
-            let as_number = form == KeyForm::Header && column.is_decimal();
-            if let (Value::Text(text @ [.., b'0'..=b'9']), true) = (value.new, as_number) {
-                out.extend_from_slice(text);
-            } else if let Value::Text(text) = value.new {
-                self.push_text(plan, column, text, &mut out)?;
+            if let Value::Text(text) = value.new {
+                let writer = if form == KeyForm::Header { column.header() } else { &column.writer };
+                self.push_text_as(writer, (plan, column), text, &mut out)?;
             } else {
                 self.push_other(plan, column, value, &mut out)?;
             }
@@ -240,7 +247,10 @@ impl RowWriter {
             out.extend_from_slice(&part.fragment);
             out.extend_from_within(span.clone());
         }
-        out.push(b'}');
+        out.extend_from_slice(if plan.key.is_empty() { b"{}" } else { b"}" });
+        if form == KeyForm::Header && plan.quirky {
+            unescape_controls(&mut out, values_end);
+        }
         self.key = out;
         Ok(self.key.get(values_end..).unwrap_or_default())
     }
@@ -253,8 +263,19 @@ impl RowWriter {
         text: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<()> {
+        self.push_text_as(&column.writer, (plan, column), text, out)
+    }
+
+    #[inline]
+    fn push_text_as(
+        &mut self,
+        writer: &ValueWriter,
+        (plan, column): (&TablePlan, &ColumnPlan),
+        text: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         let start = out.len();
-        match column.writer.write(text, out, &mut self.scratch) {
+        match writer.write(text, out, &mut self.scratch) {
             Ok(()) => Ok(()),
             Err(misfit) => self.push_misfit(plan, column, misfit, start, out),
         }
@@ -330,6 +351,39 @@ impl RowWriter {
     }
 }
 
+/// Control characters as they are instead of escaped, behind `start`: Connect's converter of headers escapes quotes and backslashes
+/// alone.
+fn unescape_controls(out: &mut Vec<u8>, start: usize) {
+    if memchr::memchr(b'\\', out.get(start..).unwrap_or_default()).is_none() {
+        return;
+    }
+    let escaped = out.split_off(start);
+    let mut rest = escaped.as_slice();
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        let (before, escape) = rest.split_at(at);
+        out.extend_from_slice(before);
+        let (len, control) = match escape {
+            [_, b'n', ..] => (2, b'\n'),
+            [_, b't', ..] => (2, b'\t'),
+            [_, b'r', ..] => (2, b'\r'),
+            [_, b'b', ..] => (2, 8),
+            [_, b'f', ..] => (2, 12),
+            [_, b'u', b'0', b'0', high @ b'0'..=b'1', low, ..] => {
+                let low = char::from(*low).to_digit(16).and_then(|low| u8::try_from(low).ok()).unwrap_or(0);
+                (6, (high - b'0') * 16 + low)
+            }
+            [_, other, ..] => {
+                out.push(b'\\');
+                (2, *other)
+            }
+            _ => (1, b'\\'),
+        };
+        out.push(control);
+        rest = escape.get(len..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+}
+
 #[inline]
 fn push_null(column: &ColumnPlan, out: &mut Vec<u8>) {
     out.extend_from_slice(column.stand_ins.null.as_deref().unwrap_or(b"null"));
@@ -359,7 +413,9 @@ pub(super) fn look_alike(plan: &TablePlan, old: Tuple<'_>, new: Tuple<'_>) -> bo
     let mut values = old.iter().zip(new.iter());
     plan.columns.iter().all(|column| {
         let Some((old, new)) = values.next() else { return false };
-        !column.is_written() || old == new || new == Value::Unchanged || column.hides(old, new)
+        // Debezium does not look at what is in the key alone.
+        let seen = if plan.quirky { column.fragment.is_some() } else { column.is_written() };
+        !seen || old == new || new == Value::Unchanged || column.hides(old, new)
     })
 }
 
@@ -440,4 +496,12 @@ fn failure(plan: &TablePlan, column: &ColumnPlan, what: &str) -> Error {
         Kind::Encode,
         format!("{what}: column {}.{}.{} of type {}", plan.schema, plan.name, column.name, column.type_name),
     )
+}
+
+#[test]
+fn headers_hold_control_characters_as_they_are() {
+    let mut out = b"\\n".to_vec();
+    out.extend_from_slice(br#"{"a":"\"q\" \\n \n\t\r\b\f\u0001\u001f"}"#);
+    unescape_controls(&mut out, 2);
+    assert_eq!(out, b"\\n{\"a\":\"\\\"q\\\" \\\\n \n\t\r\x08\x0c\x01\x1f\"}");
 }

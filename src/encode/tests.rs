@@ -11,7 +11,7 @@ use crate::error::{Error, Kind};
 use crate::event::{Column, Event, KeyOf, Op, OtherKey, Row, Table, TableSlot, TopicId, TransactionContext};
 use crate::lsn::{Lsn, Oid, UnixMicros, Xid};
 use crate::masks::Mask;
-use crate::modes::{BinaryMode, FieldNames, Schemas, TextEncoding};
+use crate::modes::{BinaryMode, FieldNames, Quirks, Schemas, TextEncoding};
 use crate::source::catalog::{TypeDetails, TypeKind};
 
 const NULL: Value<'static> = Value::Null;
@@ -509,6 +509,50 @@ fn an_update_of_nothing_that_is_written_is_none() {
         let new = message(&new);
         assert_eq!(encoder.is_unchanged(table.slot, row(&old), row(&new)), same, "{new:?}");
     }
+}
+
+/// The recordings `extensions_keys`, `columns_include_keys`, `message_keys_several`.
+#[test]
+fn keys_are_those_that_debezium_knows() {
+    let quirky = Modes { quirks: Quirks::Debezium, ..Modes::default() };
+    let keyed = |modes, key: &[usize]| {
+        let columns = vec![column("x", 28, true), column("n", INT, true)];
+        let mut table = table("public", "t", columns, key.to_vec());
+        table.columns[1].selected = false;
+        table.columns[1].not_null = true;
+        let settings = EncodeSettings { modes, ..settings("t") };
+        let mut encoder = encoder(settings, &table, &context(1, 0, None));
+        let bytes = message(&[text("5"), text("7")]);
+        let mut records = Records::default();
+        let mut change = event(&table, Op::Create, 1);
+        change.after = Some(Row::Full(row(&bytes)));
+        encoder.change(&change, 0, &mut records).unwrap();
+        record(&records, 0).0.unwrap()
+    };
+    assert_eq!(keyed(Modes::default(), &[0, 1]), r#"{"x":"5","n":7}"#);
+    assert_eq!(keyed(quirky, &[0, 1]), r#"{"n":7}"#);
+    assert_eq!(keyed(quirky, &[0]), "{}");
+    let schema = keyed(Modes { schemas: Schemas::Key, ..quirky }, &[1]);
+    assert!(schema.contains(r#"{"type":"int32","optional":true,"field":"n"}"#), "{schema}");
+}
+
+#[test]
+fn a_filler_in_the_key_of_the_old_row_is_another_key() {
+    let moves = |modes, not_null, new: &str| {
+        let columns = vec![column("id", INT, true), column("n", INT, false)];
+        let mut table = table("public", "t", columns, vec![1]);
+        table.columns[1].not_null = not_null;
+        table.columns[0].identity = true;
+        table.columns[1].identity = false;
+        let mut encoder = encoder(EncodeSettings { modes, ..settings("t") }, &table, &context(1, 0, None));
+        let old = message(&[text("1"), NULL]);
+        let new = message(&[text("2"), if new.is_empty() { NULL } else { text(new) }]);
+        encoder.moves_key(table.slot, row(&old), row(&new))
+    };
+    let quirky = Modes { quirks: Quirks::Debezium, ..Modes::default() };
+    assert!(moves(quirky, true, "5") && moves(quirky, false, "5"));
+    assert!(!moves(quirky, true, "0") && !moves(quirky, false, ""));
+    assert!(!moves(Modes::default(), true, "5"));
 }
 
 #[test]

@@ -46,6 +46,17 @@ pub struct Assembler {
     /// Messages of this transaction that are written.
     messages: u64,
     sequence: u64,
+    old_rows: OldRows,
+}
+
+/// Which old rows of updates stand in `before`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OldRows {
+    /// Those that are known whole: the replica identity alone says nothing that `after` does not.
+    #[default]
+    Whole,
+    /// Those that were sent, be it the replica identity alone, as with Debezium.
+    Sent,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,7 +69,15 @@ struct Count {
 #[derive(Clone, Copy, Debug)]
 pub enum Change<'a> {
     Insert(Tuple<'a>),
-    Update { old: Option<OldTuple<'a>>, new: Tuple<'a> },
+    Update {
+        old: Option<OldTuple<'a>>,
+        new: Tuple<'a>,
+    },
+    /// An update that moves the row to another key, as the keys that are written tell.
+    Move {
+        old: OldTuple<'a>,
+        new: Tuple<'a>,
+    },
     Delete(OldTuple<'a>),
     Truncate,
 }
@@ -68,7 +87,7 @@ impl Change<'_> {
     pub const fn op(&self) -> Op {
         match self {
             Self::Insert(_) => Op::Create,
-            Self::Update { .. } => Op::Update,
+            Self::Update { .. } | Self::Move { .. } => Op::Update,
             Self::Delete(_) => Op::Delete,
             Self::Truncate => Op::Truncate,
         }
@@ -117,7 +136,15 @@ impl Assembler {
             touched: Vec::new(),
             messages: 0,
             sequence: 0,
+            old_rows: OldRows::default(),
         }
+    }
+
+    /// Shows those old rows in `before` of updates.
+    #[must_use]
+    pub fn showing(mut self, old_rows: OldRows) -> Self {
+        self.old_rows = old_rows;
+        self
     }
 
     /// A transaction begins. Returns whether any of it is to be published.
@@ -285,6 +312,7 @@ impl Assembler {
                 Events { first: self.event(draft), second: None }
             }
             Change::Update { old, new } => self.update(table, old, new, lsn),
+            Change::Move { old, new } => self.moved(table, old.row(), new, lsn),
         }
     }
 
@@ -295,34 +323,30 @@ impl Assembler {
         new: Tuple<'a>,
         lsn: Lsn,
     ) -> Events<'a> {
-        let after = Row::Full(new);
         let before = old.map(OldTuple::row);
         if let Some(before) = before.filter(|before| key_changed(table, *before, new)) {
-            let mut delete = self.event(Draft {
-                table,
-                op: Op::Delete,
-                before: Some(before),
-                after: None,
-                lsn,
-                of: Op::Update,
-            });
-            delete.other_key = Some(OtherKey::New(after));
-            let mut create = self.event(Draft {
-                table,
-                op: Op::Create,
-                before: None,
-                after: Some(after),
-                lsn,
-                of: Op::Update,
-            });
-            create.old = Some(before);
-            create.other_key = Some(OtherKey::Old(before));
-            return Events { first: delete, second: Some(create) };
+            return self.moved(table, before, new, lsn);
         }
-        // An old row of the identity alone says nothing that `after` does not: Debezium leaves `before` null.
-        let full = before.filter(|before| matches!(before, Row::Full(_)));
-        let draft = Draft { table, op: Op::Update, before: full, after: Some(after), lsn, of: Op::Update };
-        Events { first: self.event(draft), second: None }
+        let sent = self.old_rows == OldRows::Sent;
+        let shown = before.filter(|before| sent || matches!(before, Row::Full(_)));
+        let after = Some(Row::Full(new));
+        let mut event =
+            self.event(Draft { table, op: Op::Update, before: shown, after, lsn, of: Op::Update });
+        event.old = event.old.filter(|old| matches!(old, Row::Full(_)));
+        Events { first: event, second: None }
+    }
+
+    /// An update that is a delete and a create.
+    fn moved<'a>(&mut self, table: &'a Table, before: Row<'a>, new: Tuple<'a>, lsn: Lsn) -> Events<'a> {
+        let (before, after) = (Some(before), Some(Row::Full(new)));
+        let mut delete =
+            self.event(Draft { table, op: Op::Delete, before, after: None, lsn, of: Op::Update });
+        delete.other_key = after.map(OtherKey::New);
+        let mut create =
+            self.event(Draft { table, op: Op::Create, before: None, after, lsn, of: Op::Update });
+        create.old = before;
+        create.other_key = before.map(OtherKey::Old);
+        Events { first: delete, second: Some(create) }
     }
 
     fn event<'a>(&mut self, draft: Draft<'a>) -> Event<'a> {
@@ -537,6 +561,24 @@ mod tests {
         let new = row([Some("1"), Some("x"), Some("z")]);
         let update = Change::Update { old: Some(OldTuple::Key(tuple(&old))), new: tuple(&new) };
         assert_eq!(begun(Resume::default(), 100).change(&outside, update, Lsn(1)).first.op, Op::Update);
+    }
+
+    #[test]
+    fn what_the_old_row_holds_is_shown_and_moves_as_debezium_has_it() {
+        let outside = table(0, &[2]);
+        let (old, new) = (row([Some("1"), Some("x"), None]), row([Some("1"), Some("y"), Some("z")]));
+        let key = OldTuple::Key(tuple(&old));
+        let update = Change::Update { old: Some(key), new: tuple(&new) };
+        for (old_rows, shown) in [(OldRows::Whole, false), (OldRows::Sent, true)] {
+            let mut assembler = begun(Resume::default(), 100).showing(old_rows);
+            let event = assembler.change(&outside, update, Lsn(1)).first;
+            assert_eq!((event.op, event.before.is_some()), (Op::Update, shown));
+            assert!(event.old.is_none(), "it has no whole values");
+        }
+        let moved = Change::Move { old: key, new: tuple(&new) };
+        assert_eq!(moved.op(), Op::Update);
+        let events = begun(Resume::default(), 100).change(&outside, moved, Lsn(1));
+        assert_eq!((events.first.op, events.second.map(|event| event.op)), (Op::Delete, Some(Op::Create)));
     }
 
     #[test]

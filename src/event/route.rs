@@ -86,11 +86,14 @@ fn fill(pattern: &str, values: &[(&str, &str)]) -> String {
     filled
 }
 
-/// Kafka allows `[A-Za-z0-9._-]`; each other character becomes one `_`.
+/// Kafka allows `[A-Za-z0-9._-]`; each other unit of UTF-16 becomes one `_`.
 fn sanitize(name: &str) -> String {
-    name.chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' })
-        .collect()
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let sanitized = |c: char| {
+        let (c, count) = if allowed(c) { (c, 1) } else { ('_', c.len_utf16()) };
+        std::iter::repeat_n(c, count)
+    };
+    name.chars().flat_map(sanitized).collect()
 }
 
 #[cfg(test)]
@@ -103,6 +106,7 @@ mod tests {
         assert_eq!(router.table_name("public", "orders"), "shop.public.orders");
         assert_eq!(router.table_name("My Schema", "ünï"), "shop.My_Schema._n_");
         assert_eq!(router.table_name("a.b", "{schema}"), "shop.a.b._schema_");
+        assert_eq!(router.table_name("public", "emoji😀"), "shop.public.emoji__");
     }
 
     #[test]

@@ -10,6 +10,8 @@ use crate::masks::Mask;
 pub struct Selection {
     tables: TablePatterns,
     columns: Patterns<3>,
+    /// Tables of which no column is named keep none, where any is.
+    only_named: bool,
     exclude_columns: Patterns<3>,
     key_columns: KeyColumns,
     masks: Vec<(Patterns<3>, Mask)>,
@@ -26,6 +28,7 @@ impl Selection {
         Ok(Self {
             tables: TablePatterns::new(&source.tables, &source.exclude_tables)?,
             columns: Patterns::compile(&source.columns)?,
+            only_named: false,
             exclude_columns: Patterns::compile(&source.exclude_columns)?,
             key_columns: KeyColumns::compile(&source.key_columns)?,
             masks: source
@@ -45,6 +48,12 @@ impl Selection {
     pub fn with_source_types(self, columns: &[String], types: &[String]) -> Result<Self> {
         let (source_types, source_types_of) = (Patterns::compile(columns)?, Patterns::compile(types)?);
         Ok(Self { source_types, source_types_of, ..self })
+    }
+
+    /// As Debezium reads its list of columns: when there is one, a table that it does not name keeps no column.
+    #[must_use]
+    pub fn as_debezium(self, quirky: bool) -> Self {
+        Self { only_named: quirky && !self.columns.is_empty(), ..self }
     }
 
     /// Whether changes of the table become events.
@@ -73,10 +82,10 @@ impl Selection {
     }
 
     /// For each column whether it is written to `before` and `after`. `source.columns` narrows only the tables that it
-    /// names a column of.
+    /// names a column of, but for [`Selection::as_debezium`].
     pub fn columns<'a>(&self, schema: &str, table: &str, names: impl Iterator<Item = &'a str>) -> Vec<bool> {
         let names: Vec<[&str; 3]> = names.map(|column| [schema, table, column]).collect();
-        let narrowed = names.iter().any(|name| self.columns.matches(*name));
+        let narrowed = self.only_named || names.iter().any(|name| self.columns.matches(*name));
         let kept = |name: &[&str; 3]| {
             (!narrowed || self.columns.matches(*name)) && !self.exclude_columns.matches(*name)
         };
@@ -97,6 +106,23 @@ impl Selection {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_without_a_named_column_keeps_all_or_none() {
+        let source = |columns: &[&str]| Source {
+            columns: columns.iter().map(ToString::to_string).collect(),
+            ..crate::sink::sample::config("").source
+        };
+        let chosen = |columns: &[&str], quirky, table| {
+            let selection = Selection::new(&source(columns)).unwrap().as_debezium(quirky);
+            selection.columns("public", table, ["id", "a"].into_iter())
+        };
+        for quirky in [false, true] {
+            assert_eq!(chosen(&["public.t.a"], quirky, "t"), [false, true]);
+            assert_eq!(chosen(&["public.t.a"], quirky, "u"), [!quirky, !quirky]);
+            assert_eq!(chosen(&[], quirky, "t"), [true, true]);
+        }
+    }
 
     #[test]
     fn messages_are_chosen_by_their_prefix() {

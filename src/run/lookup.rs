@@ -25,6 +25,8 @@ pub(crate) struct Lookup {
     types: HashMap<Oid, TypeDetails>,
     prefetch: Option<JoinHandle<Result<Prefetched>>>,
     asked: Instant,
+    /// Which unique index is a key: see [`catalog::table_details`].
+    any_index: bool,
 }
 
 type Prefetched = (Vec<TableDetails>, Vec<TypeDetails>);
@@ -32,10 +34,10 @@ type Prefetched = (Vec<TableDetails>, Vec<TypeDetails>);
 impl Lookup {
     /// Begins to read what is known of `captured` in one go, so that a start with a thousand tables takes two queries. The
     /// stream starts meanwhile; the first relation waits for the answer.
-    pub(crate) fn prefetch(sql: Arc<Sql>, runtime: Handle, captured: Vec<Oid>) -> Self {
-        let prefetch = Some(runtime.spawn(read_all(Arc::clone(&sql), captured)));
+    pub(crate) fn prefetch(sql: Arc<Sql>, runtime: Handle, captured: Vec<Oid>, any_index: bool) -> Self {
+        let prefetch = Some(runtime.spawn(read_all(Arc::clone(&sql), captured, any_index)));
         let (tables, types) = (HashMap::new(), HashMap::new());
-        Self { sql, runtime, tables, types, prefetch, asked: Instant::now() }
+        Self { sql, runtime, tables, types, prefetch, asked: Instant::now(), any_index }
     }
 
     fn take_prefetched(&mut self) -> Result<()> {
@@ -82,7 +84,7 @@ impl Describe for Lookup {
             self.types.remove(oid);
         }
         self.fetch_types(&types)?;
-        let found = self.ask(catalog::table_details(&self.sql, &[relation.oid]))?;
+        let found = self.ask(catalog::table_details(&self.sql, &[relation.oid], self.any_index))?;
         Ok(found.into_iter().next())
     }
 
@@ -103,8 +105,8 @@ fn fits(details: &TableDetails, relation: &Relation) -> bool {
         && relation.columns.iter().all(known)
 }
 
-async fn read_all(sql: Arc<Sql>, captured: Vec<Oid>) -> Result<Prefetched> {
-    let tables = catalog::table_details(&sql, &captured).await?;
+async fn read_all(sql: Arc<Sql>, captured: Vec<Oid>, any_index: bool) -> Result<Prefetched> {
+    let tables = catalog::table_details(&sql, &captured, any_index).await?;
     let mut oids: Vec<Oid> =
         tables.iter().flat_map(|table| table.columns.iter().map(|column| column.type_oid)).collect();
     oids.sort_unstable();

@@ -64,7 +64,7 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
     let mut routes = Routes::new(config, &captured);
     destination.take_over(&routes.router);
     let oids = captured.iter().map(|table| table.oid).collect();
-    let lookup = Lookup::prefetch(Arc::clone(&sql), runtime.clone(), oids);
+    let lookup = Lookup::prefetch(Arc::clone(&sql), runtime.clone(), oids, config.events.modes.quirky());
     let mut connection = Connection::open(&config.name, &config.source, config.limits.max_message)?;
     let identity = connection.identify_system()?;
     let encoder = encode_settings(config, identity.system_id, text_encoding(config, &connection));
@@ -507,6 +507,7 @@ fn carry_out(
 pub(super) fn selection(config: &Config) -> Result<Selection> {
     let events = &config.events;
     Selection::new(&config.source)?
+        .as_debezium(config.events.modes.quirky())
         .with_source_types(&events.column_propagate_source_type, &events.datatype_propagate_source_type)
 }
 

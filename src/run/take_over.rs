@@ -74,7 +74,8 @@ pub fn take_over(config: &Config, order: Order, runtime: &Handle) -> Result<Stri
             let encoder = encode_settings(config, identity.system_id, text_encoding(config, &connection));
             let parts = translation(config, &metrics, routes, encoder)?;
             let locator = Locator::new(part, Translator::new(parts, resume));
-            let lookup = Lookup::prefetch(Arc::clone(&sql), runtime.clone(), oids);
+            let lookup =
+                Lookup::prefetch(Arc::clone(&sql), runtime.clone(), oids, config.events.modes.quirky());
             let place = search(config, connection, (locator, lookup), (base, identity.flushed))?;
             (part.last_commit_end_lsn, partial_of(part, place, &mut warnings))
         }

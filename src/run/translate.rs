@@ -6,7 +6,7 @@ use crate::encode::{
     TransactionRecord,
 };
 use crate::error::{Error, Kind, Result};
-use crate::event::{Assembler, Change, Op, Resume, Router, Selection, Table, TableSlot, TopicId};
+use crate::event::{Assembler, Change, OldRows, Op, Resume, Router, Selection, Table, TableSlot, TopicId};
 use crate::lsn::{Lsn, Oid, UnixMicros};
 use crate::observe::{Metrics, TableCounters};
 use crate::run::describe::Describe;
@@ -106,6 +106,7 @@ impl Translator {
     /// Nothing was read yet; publishing goes on at `resume`.
     pub(crate) fn new(parts: Parts, resume: Resume) -> Self {
         let Parts { selection, router, encoder, settings, skip, metrics } = parts;
+        let old_rows = if encoder.is_quirky() { OldRows::Sent } else { OldRows::Whole };
         Self {
             relations: RelationCache::default(),
             defined: Vec::new(),
@@ -113,7 +114,7 @@ impl Translator {
             tables: Vec::new(),
             selection,
             router,
-            assembler: Assembler::new(resume, skip),
+            assembler: Assembler::new(resume, skip).showing(old_rows),
             encoder,
             settings,
             metrics,
@@ -320,6 +321,14 @@ impl Translator {
                 }
             }
         }
+        let change = match (&captured, change) {
+            (Some(Captured { table, .. }), Change::Update { old: Some(old @ OldTuple::Key(key)), new })
+                if encoder.moves_key(table.slot, key, new) =>
+            {
+                Change::Move { old, new }
+            }
+            (_, change) => change,
+        };
         let taken = assembler.takes(change.op());
         let (events, mut counters) = match captured {
             Some(Captured { table, counters }) => {

@@ -101,10 +101,12 @@ pub async fn captured_tables(sql: &Sql, patterns: &TablePatterns) -> Result<Vec<
     Ok(tables)
 }
 
-/// Columns and key of each of `tables`; those that do not exist any more are left out.
-pub async fn table_details(sql: &Sql, tables: &[Oid]) -> Result<Vec<TableDetails>> {
+/// Columns and key of each of `tables`; those that do not exist any more are left out. `any_index`: without a primary key and a
+/// replica identity the key is the first unique index by its name, as Debezium has it, be it of nullable columns, a partial one, or
+/// one that includes more than it is unique by.
+pub async fn table_details(sql: &Sql, tables: &[Oid], any_index: bool) -> Result<Vec<TableDetails>> {
     let oids: Vec<u32> = tables.iter().map(|oid| oid.0).collect();
-    let rows = sql.query(&details_query(sql.version()), &[&oids]).await;
+    let rows = sql.query(&details_query(sql.version(), any_index), &[&oids]).await;
     let rows = rows.map_err(|error| error.context("read table details"))?;
     let mut details: Vec<TableDetails> = Vec::with_capacity(tables.len());
     for row in &rows {
@@ -201,24 +203,30 @@ WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND c.oid >= 16384
   AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
 ORDER BY 2, 3";
 
-/// One row per column; the key is that of the best index: primary, replica identity, all NOT NULL, oldest.
-fn details_query(version: ServerVersion) -> String {
+/// One row per column; the key is that of the best index: primary, replica identity, all NOT NULL, oldest; or the first by its name.
+fn details_query(version: ServerVersion, any_index: bool) -> String {
     let generated = if version.at_least(12) { "a.attgenerated <> ''" } else { "false" };
     let key_columns = if version.at_least(11) { "i.indnkeyatts" } else { "i.indnatts" };
+    let (partial, included, order) = if any_index {
+        ("true", "NOT (i.indisprimary OR i.indisreplident)", "indisclustered DESC, name")
+    } else {
+        ("i.indpred IS NULL", "false", "not_null DESC, indexrelid")
+    };
     format!(
         "WITH wanted AS (SELECT unnest($1::oid[]) AS oid),
          indexes AS (
-             SELECT i.indexrelid, i.indrelid, i.indisprimary, i.indisreplident,
+             SELECT i.indexrelid, i.indrelid, i.indisprimary, i.indisreplident, i.indisclustered,
+                    (SELECT n.relname FROM pg_class n WHERE n.oid = i.indexrelid) AS name,
                     array_agg(a.attname::text ORDER BY k.position) AS key, bool_and(a.attnotnull) AS not_null
              FROM wanted w JOIN pg_index i ON i.indrelid = w.oid
              CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, position)
              JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-             WHERE i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
-               AND k.position <= {key_columns}
-             GROUP BY 1, 2, 3, 4),
+             WHERE i.indisunique AND i.indisvalid AND {partial} AND i.indexprs IS NULL
+               AND (k.position <= {key_columns} OR {included})
+             GROUP BY 1, 2, 3, 4, 5),
          keys AS (
              SELECT DISTINCT ON (indrelid) indrelid, key FROM indexes
-             ORDER BY indrelid, indisprimary DESC, indisreplident DESC, not_null DESC, indexrelid)
+             ORDER BY indrelid, indisprimary DESC, indisreplident DESC, {order})
          SELECT c.oid, n.nspname::text, c.relname::text, k.key,
                 a.attname::text, a.atttypid, a.atttypmod, a.attnotnull OR (t.typtype = 'd' AND t.typnotnull),
                 CASE WHEN {generated} THEN NULL ELSE pg_get_expr(d.adbin, d.adrelid) END,

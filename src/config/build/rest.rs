@@ -67,6 +67,7 @@ impl Builder<'_> {
             field_names: FieldNames::of_word(word("events.field_name_adjustment_mode")).unwrap_or_default(),
             schema_names: FieldNames::of_word(word("events.schema_name_adjustment_mode")).unwrap_or_default(),
             quirks,
+            via: Modes::default().via,
             schemas: Schemas::of_word(word("events.schemas")).unwrap_or_default(),
         }
     }

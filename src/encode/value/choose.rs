@@ -3,6 +3,7 @@
 //! once per column.
 
 use super::geometry::Shape;
+use super::jdbc::Jdbc;
 use super::money::MoneyForm;
 use super::oid::{
     BIT, BOOL, BOX, BPCHAR, BYTEA, CHAR, CIDR, CIRCLE, DATE, FIRST_NORMAL_OID, FLOAT4, FLOAT8, INET, INT2,
@@ -10,10 +11,10 @@ use super::oid::{
     OIDVECTOR, PATH, POINT, POLYGON, REFCURSOR, TEXT, TIME, TIMESTAMP, TIMESTAMPTZ, TIMETZ, TSVECTOR, UUID,
     VARBIT, VARCHAR, XML,
 };
-use super::quirk::Quirk;
+use super::quirk::{Quirk, Spoiler};
 use super::structured::{Structured, What};
 use super::{ArrayWriter, ValueWriter, postgis, vector};
-use crate::modes::{DecimalFormat, DecimalMode, HstoreMode, IntervalMode, Modes, TimeMode};
+use crate::modes::{DecimalFormat, DecimalMode, HstoreMode, IntervalMode, Modes, TimeMode, Via};
 use crate::source::catalog::{TypeDetails, TypeKind};
 
 /// The writer for a column of type `ty` and modifier `typmod`; none when there is no form for the type.
@@ -31,6 +32,8 @@ fn mapped(ty: &TypeDetails, typmod: i32, modes: Modes) -> Option<ValueWriter> {
         return Some(either(modes, ValueWriter::Vector, Quirk::EmptyVector));
     }
     match &ty.kind {
+        // Debezium knows the ranges of the server alone.
+        TypeKind::Range if modes.quirky() && ty.oid.0 >= FIRST_NORMAL_OID => None,
         TypeKind::Enum { .. } | TypeKind::Range => Some(ValueWriter::Text),
         // A domain over a domain has no modifier of its own: the first one on the way down counts.
         TypeKind::Domain { base, typmod: own } => mapped(base, if typmod < 0 { *own } else { typmod }, modes),
@@ -69,22 +72,31 @@ fn array(element: &TypeDetails, delimiter: u8, typmod: i32, modes: Modes) -> Opt
     if !modes.quirky() || domain || is_unmapped(element) {
         return Some(ValueWriter::Array(of(writer)));
     }
+    let writer = match element.oid.0 {
+        TIME => Quirk::TimeOfArray(writer).writer(),
+        DATE if modes.via == Via::Stream => Quirk::Jdbc(Jdbc::Date, writer).writer(),
+        TIMESTAMP => Quirk::Jdbc(Jdbc::Timestamp, writer).writer(),
+        TIMESTAMPTZ => Quirk::Jdbc(Jdbc::ZonedTimestamp, writer).writer(),
+        _ => writer,
+    };
     let quirk = match writer {
         ValueWriter::Bit | ValueWriter::Bits => Quirk::Null,
-        time if element.oid.0 == TIME => Quirk::array(of(Quirk::TimeOfArray(time).writer()), false),
-        writer => Quirk::array(of(writer), null_spoils(element)),
+        writer => Quirk::array(of(writer), spoiler(element)),
     };
     Some(quirk.writer())
 }
 
-/// Arrays that Debezium gives up at a NULL.
-fn null_spoils(element: &TypeDetails) -> bool {
+/// What Debezium gives an array up at.
+fn spoiler(element: &TypeDetails) -> Spoiler {
     match element.kind {
-        TypeKind::Enum { .. } => true,
-        TypeKind::Base => {
-            element.oid.0 == TSVECTOR || (element.oid.0 >= FIRST_NORMAL_OID && element.name == "ltree")
-        }
-        _ => false,
+        TypeKind::Enum { .. } => Spoiler::Null,
+        TypeKind::Base => match element.oid.0 {
+            TSVECTOR => Spoiler::Null,
+            NUMERIC => Spoiler::NotFinite,
+            FIRST_NORMAL_OID.. if element.name == "ltree" => Spoiler::Null,
+            _ => Spoiler::Nothing,
+        },
+        _ => Spoiler::Nothing,
     }
 }
 
@@ -95,7 +107,7 @@ fn built_in(oid: u32, typmod: i32, modes: Modes) -> Option<ValueWriter> {
         INT4 => ValueWriter::Int { min: i32::MIN.into(), max: i32::MAX.into() },
         INT8 => ValueWriter::Int { min: i64::MIN, max: i64::MAX },
         OID => ValueWriter::Int { min: 0, max: u32::MAX.into() },
-        FLOAT4 => ValueWriter::Float4,
+        FLOAT4 => either(modes, ValueWriter::Float4, Quirk::Float4),
         FLOAT8 => ValueWriter::Float8,
         NUMERIC => numeric(typmod, modes),
         MONEY => money(modes),
@@ -112,8 +124,8 @@ fn built_in(oid: u32, typmod: i32, modes: Modes) -> Option<ValueWriter> {
         PATH => ValueWriter::Geometry(Shape::Path),
         POLYGON => ValueWriter::Geometry(Shape::Polygon),
         CIRCLE => ValueWriter::Geometry(Shape::Circle),
-        // Debezium has the bytes of unknown types read, and those of a name with them.
-        NAME if modes.unknown_types => ValueWriter::Text,
+        // Debezium has the bytes of unknown types read, and those of a name with them; in a snapshot it has names.
+        NAME if modes.unknown_types || modes.via == Via::Driver => ValueWriter::Text,
         NAME => either(modes, ValueWriter::Text, Quirk::Null),
         CHAR | TEXT | VARCHAR | BPCHAR | JSON | JSONB | XML | UUID | INET | CIDR | MACADDR | MACADDR8
         | TSVECTOR => ValueWriter::Text,
@@ -125,6 +137,15 @@ fn temporal(oid: u32, typmod: i32, modes: Modes) -> ValueWriter {
     // The modifier is the number of digits, six without one.
     let digits = u8::try_from(typmod).map_or(6, |digits| digits.min(6));
     let millis = digits <= 3;
+    let writer = stream_temporal(oid, modes, (digits, millis));
+    // The driver has another form for the infinite dates of a snapshot.
+    match oid {
+        DATE if modes.via == Via::Driver => Quirk::Jdbc(Jdbc::Date, writer).writer(),
+        _ => writer,
+    }
+}
+
+fn stream_temporal(oid: u32, modes: Modes, (digits, millis): (u8, bool)) -> ValueWriter {
     let structured = |what| ValueWriter::Structured(Structured { what, precision: digits.into() });
     let micros = || either(modes, ValueWriter::TimestampMicros, Quirk::TimestampMicros);
     match (oid, modes.time) {

@@ -8,6 +8,7 @@ use sha1::Sha1;
 use sha2::digest::Digest;
 use sha2::{Sha224, Sha256, Sha384, Sha512};
 
+use super::oid::{BPCHAR, CHAR, NAME, VARCHAR};
 use super::{Scratch, ValueWriter};
 use crate::decode::Value;
 use crate::encode::writer::push_escaped;
@@ -35,7 +36,9 @@ impl Masked {
         writer: &ValueWriter,
         modes: Modes,
     ) -> Option<Self> {
-        if *writer != ValueWriter::Text {
+        // What is always null is hidden by asterisks all the same.
+        let blank = column.ty.oid.0 == NAME && matches!(mask, Mask::Stars { .. });
+        if *writer != ValueWriter::Text && !blank {
             return None;
         }
         Some(match mask {
@@ -116,6 +119,7 @@ impl Masked {
 fn length(ty: &TypeDetails, typmod: i32) -> Option<usize> {
     match &ty.kind {
         TypeKind::Domain { base, typmod: own } => length(base, if typmod < 0 { *own } else { typmod }),
+        _ if ty.oid.0 == CHAR => Some(1),
         _ if matches!(ty.oid.0, BPCHAR | VARCHAR) => typmod.checked_sub(4).and_then(|n| n.try_into().ok()),
         _ => None,
     }
@@ -199,13 +203,12 @@ fn push_digits(bytes: &[u8], alphabet: &[u8; 16], digits: usize, out: &mut Vec<u
     out.extend(nibbles.take(digits).map(|nibble| alphabet[usize::from(nibble & 15)]));
 }
 
-const BPCHAR: u32 = 1042;
-const VARCHAR: u32 = 1043;
-
 #[cfg(test)]
 mod tests {
+    use super::super::choose;
     use super::*;
-    use crate::modes::TextEncoding;
+    use crate::lsn::Oid;
+    use crate::modes::{Quirks, TextEncoding};
 
     fn written(masked: &Masked, text: &str) -> String {
         let mut out = Vec::new();
@@ -255,6 +258,40 @@ mod tests {
             assert_eq!(String::from_utf8(out).unwrap(), format!("\"{shown}\""), "{encoding:?}");
             assert_eq!((scratch.texts.undecoded, scratch.lossy), (undecoded, 0));
         }
+    }
+
+    #[test]
+    fn a_digest_is_as_long_as_its_column_and_stars_hide_names_that_are_null() {
+        let of = |oid, typmod, mask: &Mask, modes| {
+            let ty = TypeDetails {
+                oid: Oid(oid),
+                schema: String::new(),
+                name: String::new(),
+                kind: TypeKind::Base,
+            };
+            let writer = choose(&ty, typmod, modes).unwrap();
+            let column = Column {
+                name: "c".into(),
+                ty,
+                typmod,
+                not_null: false,
+                default: None,
+                identity: false,
+                selected: true,
+                mask: None,
+            };
+            Masked::new(mask, &column, &writer, modes)
+        };
+        let mask =
+            Mask::Hash { version: HashVersion::V2, algorithm: HashAlgorithm::Md5, salt: Salt::new("x") };
+        for (oid, typmod, digits) in [(CHAR, -1, 1), (VARCHAR, 9, 5), (VARCHAR, -1, usize::MAX)] {
+            let masked = of(oid, typmod, &mask, Modes::default());
+            assert!(matches!(masked, Some(Masked::Digest { digits: cut, .. }) if cut == digits), "{oid}");
+        }
+        let quirky = Modes { quirks: Quirks::Debezium, ..Modes::default() };
+        assert_eq!(of(NAME, -1, &mask, quirky), None);
+        let stars = of(NAME, -1, &Mask::Stars { chars: 2 }, quirky);
+        assert_eq!(stars, Some(Masked::Constant(b"\"**\""[..].into())));
     }
 
     /// From recordings of Debezium, and beyond the first 65,535 bytes what a JVM prints.

@@ -12,6 +12,7 @@ mod geometry;
 mod hstore;
 mod interval;
 mod iso;
+mod jdbc;
 mod mask;
 mod money;
 mod number;
@@ -38,7 +39,8 @@ use self::money::MoneyForm;
 use self::quirk::Quirk;
 use self::structured::Structured;
 use self::text::Texts;
-use crate::modes::BinaryMode;
+use crate::modes::{BinaryMode, Modes, TimeMode};
+use crate::source::catalog::{TypeDetails, TypeKind};
 
 /// How the values of one column are written.
 #[derive(Clone, Debug, PartialEq)]
@@ -150,6 +152,54 @@ pub(super) struct Scratch {
 }
 
 impl ValueWriter {
+    /// Days as a number, whoever counts them.
+    pub(super) fn is_date(&self) -> bool {
+        match self {
+            Self::Date => true,
+            Self::Quirk(quirk) => quirk.honest() == Self::Date,
+            _ => false,
+        }
+    }
+
+    /// The writer for a column of the form in which no value is null.
+    pub(super) fn never_null(self, ty: &TypeDetails) -> Self {
+        match &self {
+            // An array of bits is none to Debezium in either case.
+            Self::Quirk(quirk) if **quirk == Quirk::Null && !matches!(ty.kind, TypeKind::Array { .. }) => {
+                Quirk::Blank.writer()
+            }
+            _ => self,
+        }
+    }
+
+    /// The writer for the same value in a header, where Connect shows its Java object; none when it is no other.
+    pub(super) fn in_header(&self, modes: Modes) -> Option<Self> {
+        let bare = |writer: &Self| Some(Quirk::Bare(writer.clone()).writer());
+        match self {
+            Self::Decimal { scale } => Some(Self::DecimalNumber { scale: *scale }),
+            Self::Money { digits, form: MoneyForm::Unscaled } => {
+                Some(Self::Money { digits: *digits, form: MoneyForm::Number })
+            }
+            Self::Float4 | Self::Float8 | Self::DecimalDouble => bare(self),
+            Self::Date | Self::TimeMillis | Self::TimestampMillis if modes.time == TimeMode::Connect => {
+                Some(Quirk::JavaDate(self.clone()).writer())
+            }
+            Self::Array(array) => {
+                let element = Box::new(array.element.in_header(modes)?);
+                Some(Self::Array(ArrayWriter { element, delimiter: array.delimiter }))
+            }
+            Self::Quirk(quirk) => match &**quirk {
+                Quirk::Array(spoiled) => spoiled.in_header(modes),
+                Quirk::Float4 => bare(self),
+                other => {
+                    other.honest().in_header(modes)?;
+                    Some(Quirk::JavaDate(self.clone()).writer())
+                }
+            },
+            _ => None,
+        }
+    }
+
     /// Whether all values are the same, so that a key made of them would be none.
     pub(super) fn is_blind(&self) -> bool {
         matches!(self, Self::Quirk(quirk) if matches!(**quirk, Quirk::Null | Quirk::EmptyVector))
@@ -302,12 +352,32 @@ mod tests {
         let of = |element: &ValueWriter| ArrayWriter { element: Box::new(element.clone()), delimiter: b',' };
         let arrays: Vec<_> = writers.iter().map(|element| ValueWriter::Array(of(element))).collect();
         let quirky = [
-            Quirk::array(of(&ValueWriter::Text), true),
-            Quirk::array(of(&ValueWriter::Int { min: -9, max: 9 }), false),
+            Quirk::array(of(&ValueWriter::Text), quirk::Spoiler::Null),
+            Quirk::array(of(&ValueWriter::Int { min: -9, max: 9 }), quirk::Spoiler::Nothing),
         ];
         writers.extend(Quirk::SIMPLE.iter().cloned().chain(quirky).map(Quirk::writer));
         writers.extend(arrays);
         writers
+    }
+
+    #[test]
+    fn headers_show_numbers_of_decimals_and_floats() {
+        let modes = Modes::default();
+        let shown = |writer: &ValueWriter, text| json(&writer.in_header(modes).unwrap(), text);
+        assert_eq!(shown(&ValueWriter::Decimal { scale: 2 }, "-2.00").as_deref(), Ok("-2.00"));
+        assert_eq!(shown(&ValueWriter::Float8, "-Infinity").as_deref(), Ok("-Infinity"));
+        let money = ValueWriter::Money { digits: 2, form: MoneyForm::Unscaled };
+        assert_eq!(shown(&money, "-$0.01").as_deref(), Ok("-0.01"));
+        let element = Box::new(ValueWriter::Decimal { scale: 2 });
+        let array = ArrayWriter { element, delimiter: b',' };
+        assert_eq!(shown(&ValueWriter::Array(array.clone()), "{-2.00,NULL}").as_deref(), Ok("[-2.00,null]"));
+        let array = Quirk::array(array, quirk::Spoiler::NotFinite).writer();
+        assert_eq!(shown(&array, "{-2.00,NULL}").as_deref(), Ok("[-2.00,null]"));
+        assert_eq!(ValueWriter::Text.in_header(modes), None);
+        assert_eq!(ValueWriter::Date.in_header(modes), None);
+        let connect = Modes { time: TimeMode::Connect, ..modes };
+        let date = ValueWriter::Date.in_header(connect).unwrap();
+        assert_eq!(json(&date, "2020-02-29").as_deref(), Ok("2020-02-29"));
     }
 
     #[test]

@@ -5,19 +5,31 @@
 use std::fmt::Write as _;
 
 use super::interval::{Parts, parse};
+use super::jdbc::{self, Jdbc};
 use super::number::Form;
 use super::structured::{self, Structured};
 use super::temporal::{DAY_US, SECOND_US, moment, parse_time};
-use super::{ArrayWriter, Misfit, Scratch, ValueWriter, array, hstore, iso, temporal};
+use super::{ArrayWriter, Misfit, Scratch, ValueWriter, array, hstore, iso, number, temporal};
 use crate::encode::writer::{push_int, push_string};
+use crate::modes::Modes;
 
 /// A form of Debezium's.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::encode) enum Quirk {
     /// Always null: `name`, arrays of bit strings.
     Null,
+    /// Always `""`: `name` in a NOT NULL column.
+    Blank,
     /// Always `[]`: `int2vector`, `oidvector`.
     EmptyVector,
+    /// The smallest normal number has a digit more, as in Java before 19.
+    Float4,
+    /// Dates and times of the JDBC driver: days of the calendar of their time and no years before Christ.
+    Jdbc(Jdbc, ValueWriter),
+    /// In a header: a text without its quotes.
+    Bare(ValueWriter),
+    /// In a header: milliseconds, or days, as a date or a time.
+    JavaDate(ValueWriter),
     /// Beyond 64 bits a number that has nothing to do with the time.
     TimestampMicros,
     /// The last part of the first second of 1677 is out of range.
@@ -45,15 +57,29 @@ pub(in crate::encode) enum Quirk {
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::encode) struct SpoiledArray {
     pub array: ArrayWriter,
-    /// A NULL element makes the whole array null.
-    null_spoils: bool,
+    /// An element that makes the whole array null.
+    spoiler: Spoiler,
+}
+
+/// An element that Debezium gives an array up at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::encode) enum Spoiler {
+    Nothing,
+    Null,
+    /// NaN and the infinities of `numeric`.
+    NotFinite,
 }
 
 impl Quirk {
     #[cfg(test)]
     pub(super) const SIMPLE: &'static [Self] = &[
         Self::Null,
+        Self::Blank,
         Self::EmptyVector,
+        Self::Float4,
+        Self::Jdbc(Jdbc::Date, ValueWriter::Date),
+        Self::Jdbc(Jdbc::Timestamp, ValueWriter::TimestampMicros),
+        Self::Jdbc(Jdbc::ZonedTimestamp, ValueWriter::ZonedTimestamp { digits: 6 }),
         Self::TimestampMicros,
         Self::TimestampNanos,
         Self::IsoDate,
@@ -67,19 +93,32 @@ impl Quirk {
         Self::HstoreMap,
     ];
 
-    pub(super) const fn array(array: ArrayWriter, null_spoils: bool) -> Self {
-        Self::Array(SpoiledArray { array, null_spoils })
+    pub(super) const fn array(array: ArrayWriter, spoiler: Spoiler) -> Self {
+        Self::Array(SpoiledArray { array, spoiler })
     }
 
     pub(super) fn writer(self) -> ValueWriter {
         ValueWriter::Quirk(Box::new(self))
     }
 
+    /// The writer of the same value in the stream; none when this is it.
+    pub(super) fn without_driver(&self) -> Option<&ValueWriter> {
+        match self {
+            Self::Jdbc(_, inner) => Some(inner),
+            _ => None,
+        }
+    }
+
     /// The writer that says what the row says.
     pub(super) fn honest(&self) -> ValueWriter {
         match self {
-            Self::Null => ValueWriter::Text,
+            Self::Null | Self::Blank => ValueWriter::Text,
             Self::EmptyVector => ValueWriter::Vector,
+            Self::Float4 => ValueWriter::Float4,
+            Self::Jdbc(_, inner) | Self::Bare(inner) | Self::JavaDate(inner) => match inner {
+                ValueWriter::Quirk(quirk) => quirk.honest(),
+                inner => inner.clone(),
+            },
             Self::TimestampMicros => ValueWriter::TimestampMicros,
             Self::TimestampNanos => ValueWriter::TimestampNanos,
             Self::IsoDate => ValueWriter::IsoDate,
@@ -99,7 +138,23 @@ impl Quirk {
         let infinite = matches!(text, b"infinity" | b"-infinity");
         match self {
             Self::Null => out.extend_from_slice(b"null"),
+            Self::Blank => out.extend_from_slice(b"\"\""),
             Self::EmptyVector => out.extend_from_slice(b"[]"),
+            Self::Float4 => match text {
+                b"1.1754944e-38" => out.extend_from_slice(b"1.17549435E-38"),
+                b"-1.1754944e-38" => out.extend_from_slice(b"-1.17549435E-38"),
+                _ => number::float(text, number::FLOAT4, out)?,
+            },
+            Self::Jdbc(kind, inner) => jdbc::write(*kind, inner, text, out, scratch)?,
+            Self::Bare(inner) => {
+                let start = out.len();
+                inner.write(text, out, scratch)?;
+                if out.get(start) == Some(&b'"') {
+                    out.remove(start);
+                    out.pop();
+                }
+            }
+            Self::JavaDate(inner) => jdbc::formatted(inner, text, out, scratch)?,
             Self::TimestampMicros if !infinite => push_int(out, micros(text)?),
             Self::TimestampMicros => temporal::timestamp(text, temporal::Unit::Micros, out)?,
             Self::TimestampNanos if !infinite => push_int(out, nanos(text)?),
@@ -144,12 +199,26 @@ impl Quirk {
 }
 
 impl SpoiledArray {
+    /// The same with elements as they are in a header.
+    pub(super) fn in_header(&self, modes: Modes) -> Option<ValueWriter> {
+        let element = Box::new(self.array.element.in_header(modes)?);
+        let array = ArrayWriter { element, delimiter: self.array.delimiter };
+        Some(Quirk::array(array, self.spoiler).writer())
+    }
+
     fn write(&self, text: &[u8], out: &mut Vec<u8>, scratch: &mut Scratch) -> Result<(), Misfit> {
         let start = out.len();
         let nulls = scratch.nulls;
         array::write(&self.array, text, out, scratch)?;
         let inner = array::without_bounds(text)?;
-        if self.null_spoils && scratch.nulls != nulls {
+        let spoiled = match self.spoiler {
+            Spoiler::Nothing => false,
+            Spoiler::Null => scratch.nulls != nulls,
+            Spoiler::NotFinite => inner
+                .split(|byte| matches!(byte, b',' | b'{' | b'}'))
+                .any(|element| matches!(element, b"NaN" | b"Infinity" | b"-Infinity")),
+        };
+        if spoiled {
             out.truncate(start);
             out.extend_from_slice(b"null");
         } else if inner.starts_with(b"{{") && *self.array.element != ValueWriter::Text {
@@ -313,7 +382,7 @@ mod tests {
         let of = |element| ArrayWriter { element: Box::new(element), delimiter: b',' };
         let int = ValueWriter::Int { min: 0, max: 9 };
         assert_all(
-            &Quirk::array(of(int), false),
+            &Quirk::array(of(int), Spoiler::Nothing),
             &[
                 ("{1,NULL}", "[1,null]"),
                 ("{{1,2},{3,4}}", "[null,null]"),
@@ -322,10 +391,17 @@ mod tests {
             ],
         );
         assert_all(
-            &Quirk::array(of(ValueWriter::Text), true),
+            &Quirk::array(of(ValueWriter::Text), Spoiler::Null),
             &[("{a,b}", "[\"a\",\"b\"]"), ("{a,NULL}", "null"), ("{{a},{\"}{\"}}", "[[\"a\"],[\"}{\"]]")],
         );
+        assert_all(
+            &Quirk::array(of(ValueWriter::DecimalDouble), Spoiler::NotFinite),
+            &[("{1.5,NULL}", "[1.5,null]"), ("{1.5,NaN}", "null"), ("{-Infinity}", "null"), ("{}", "[]")],
+        );
         assert_all(&Quirk::Null, &[("anything", "null")]);
+        assert_all(&Quirk::Blank, &[("anything", "\"\"")]);
+        assert_all(&Quirk::Float4, &[("-1.1754944e-38", "-1.17549435E-38"), ("1.5", "1.5")]);
+        assert_all(&Quirk::Bare(ValueWriter::Float8), &[("NaN", "NaN"), ("0.5", "0.5")]);
         assert_all(&Quirk::EmptyVector, &[("1 2", "[]")]);
         assert_all(&Quirk::Hstore, &[(r#""c d"=>"1", "new"=>"2""#, r#""{\"new\":\"2\",\"c d\":\"1\"}""#)]);
     }

@@ -3,8 +3,8 @@
 //! Length and scale are those that the JDBC driver works out (pgjdbc's `TypeInfoCache`: `getPrecision`, `getDisplaySize`, `getScale`).
 
 use super::oid::{
-    BIT, BOOL, BPCHAR, CHAR, DATE, FLOAT4, FLOAT8, INT2, INT4, INT8, INTERVAL, NUMERIC, OID, TIME, TIMESTAMP,
-    TIMESTAMPTZ, TIMETZ, VARBIT, VARCHAR,
+    BIT, BOOL, BPCHAR, CHAR, DATE, FLOAT4, FLOAT8, INT2, INT2VECTOR, INT4, INT8, INTERVAL, NUMERIC, OID,
+    OIDVECTOR, TIME, TIMESTAMP, TIMESTAMPTZ, TIMETZ, VARBIT, VARCHAR,
 };
 use crate::encode::schema::Schema;
 use crate::event::Column;
@@ -40,6 +40,8 @@ pub(in crate::encode) fn with_mask(schema: Schema, mask: &Mask, ty: &TypeDetails
 /// What an array or a domain is made of, and the modifier that counts.
 fn base_of(ty: &TypeDetails, typmod: i32) -> (&TypeDetails, i32) {
     match &ty.kind {
+        // Its elements are no concern of the driver.
+        _ if matches!(ty.oid.0, INT2VECTOR | OIDVECTOR) => (ty, typmod),
         TypeKind::Array { element, .. } => base_of(element, typmod),
         TypeKind::Domain { base, typmod: own } => base_of(base, if typmod < 0 { *own } else { typmod }),
         _ => (ty, typmod),
@@ -140,6 +142,9 @@ mod tests {
         }
         let kind = TypeKind::Array { element: Box::new(base(23, "int4")), delimiter: b',' };
         assert_eq!(parameters(&TypeDetails { kind, ..base(1007, "_int4") }, -1), ["_INT4", "10", "0", "c"]);
+        let kind = TypeKind::Array { element: Box::new(base(21, "int2")), delimiter: b',' };
+        let vector = TypeDetails { kind, ..base(22, "int2vector") };
+        assert_eq!(parameters(&vector, -1), ["INT2VECTOR", "2147483647", "0", "c"]);
         let kind = TypeKind::Domain { base: Box::new(base(1043, "varchar")), typmod: 9 };
         assert_eq!(parameters(&TypeDetails { kind, ..base(20_000, "code") }, -1), ["CODE", "5", "0", "c"]);
     }

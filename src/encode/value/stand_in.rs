@@ -10,7 +10,7 @@ use super::{Scratch, ValueWriter, binary, oid, postgis, vector};
 use crate::encode::default::default_text;
 use crate::encode::writer::{push_int, push_string};
 use crate::event::Column;
-use crate::modes::{BinaryMode, Modes};
+use crate::modes::{BinaryMode, Modes, TimeMode};
 use crate::source::catalog::{TypeDetails, TypeKind};
 
 /// The stand-ins of one column, as JSON.
@@ -45,7 +45,7 @@ impl StandIns {
             (_, None) => b"null".to_vec(),
         };
         let unavailable = if modes.quirky() {
-            unavailable_to_debezium(&column.ty, writer, placeholder.as_bytes())
+            unavailable_to_debezium(&column.ty, writer, placeholder.as_bytes(), modes)
         } else if modes.schemas.value() && !holds_text(writer) {
             // A text in its place would be no value of the schema, and the whole record unreadable. The header still says it.
             b"null".to_vec()
@@ -69,12 +69,44 @@ pub(in crate::encode) fn default_of(column: &Column, writer: &ValueWriter, modes
         _ if is_struct(writer) => return None,
         // A schema tells how a column is hidden, and hides nothing itself.
         ValueWriter::Masked(_) => &ValueWriter::Text,
+        // A default is no value that the driver reads.
+        ValueWriter::Quirk(quirk) => quirk.without_driver().unwrap_or(writer),
         writer => writer,
     };
     let text = default_text(column.default.as_deref()?, &column.ty, modes.quirky())?;
+    if let Some(end) = end_of_java(writer, &text).filter(|_| modes.quirky()) {
+        return (end != b"null").then(|| end.to_vec());
+    }
     let mut out = Vec::new();
     let written = writer.write(text.as_bytes(), &mut out, &mut Scratch::default());
     (written.is_ok() && out != b"null").then_some(out)
+}
+
+/// Debezium reads defaults as Java's dates and times: an infinity is the first or last of them, and 24:00 the last moment of a day. Null is
+/// for what has no place in the form then.
+fn end_of_java(writer: &ValueWriter, text: &str) -> Option<&'static [u8]> {
+    let writer = match writer {
+        ValueWriter::Quirk(quirk) => &quirk.honest(),
+        writer => writer,
+    };
+    let form: &[u8] = match (writer, text) {
+        // Days beyond 32 bits, cut to them.
+        (ValueWriter::Date, "infinity") => b"169560311",
+        (ValueWriter::Date, "-infinity") => b"-170999002",
+        (ValueWriter::IsoDate, "infinity") => b"\"+999999999-12-31Z\"",
+        (ValueWriter::IsoDate, "-infinity") => b"\"-999999999-01-01Z\"",
+        (ValueWriter::TimestampMicros, "infinity") => b"-9223372036853775810",
+        (ValueWriter::TimestampMicros, "-infinity") => b"-9223372036854775808",
+        (ValueWriter::IsoTimestamp, "infinity") => b"\"+999999999-12-31T23:59:59.999999999Z\"",
+        (ValueWriter::IsoTimestamp, "-infinity") => b"\"-999999999-01-01T00:00:00Z\"",
+        (ValueWriter::TimestampMillis | ValueWriter::TimestampNanos, "infinity" | "-infinity") => b"null",
+        (ValueWriter::TimeMillis, "24:00:00") => b"86399999",
+        (ValueWriter::TimeMicros, "24:00:00") => b"86399999999",
+        (ValueWriter::TimeNanos, "24:00:00") => b"86399999999999",
+        (ValueWriter::IsoTime, "24:00:00") => b"\"23:59:59.999999999Z\"",
+        _ => return None,
+    };
+    Some(form)
 }
 
 fn is_struct(writer: &ValueWriter) -> bool {
@@ -108,18 +140,23 @@ fn zero(writer: &ValueWriter) -> Vec<u8> {
         | ValueWriter::Bytea(_)
         | ValueWriter::TextBytes(_)
         | ValueWriter::Bits
-        | ValueWriter::Hstore
         // Its stand-ins are those of the text.
         | ValueWriter::Masked(_) => b"\"\"",
         ValueWriter::ZonedTimestamp { .. } | ValueWriter::IsoTimestamp => b"\"1970-01-01T00:00:00Z\"",
         ValueWriter::ZonedTime | ValueWriter::IsoTime => b"\"00:00:00Z\"",
         ValueWriter::IsoDate => b"\"1970-01-01Z\"",
         ValueWriter::IntervalText => b"\"P0Y0M0DT0H0M0S\"",
+        ValueWriter::Hstore => b"\"{}\"",
         ValueWriter::HstoreMap => b"{}",
         ValueWriter::Embedding(vector::Kind::Sparse) => b"{\"dimensions\":0,\"vector\":[]}",
         ValueWriter::Array(_) | ValueWriter::Vector | ValueWriter::Embedding(_) => b"[]",
         ValueWriter::Geometry(shape) => return geometry::zero(*shape),
         ValueWriter::DecimalNumber { .. } | ValueWriter::DecimalText { .. } => return written(writer, b"0"),
+        // As many digits as the mode wants, which values do not have.
+        ValueWriter::Money { form: MoneyForm::Text, digits } => {
+            let point = if *digits > 0 { "." } else { "" };
+            return format!("\"0{point}{}\"", "0".repeat((*digits).into())).into_bytes();
+        }
         ValueWriter::Money { .. } => return written(writer, b"$0.00"),
         ValueWriter::Structured(form) => return Structured::without_zone(written(writer, form.zero())),
         ValueWriter::Postgis(_) => return written(writer, postgis::EMPTY),
@@ -188,7 +225,12 @@ fn holds_text(writer: &ValueWriter) -> bool {
 }
 
 /// What Debezium has a form for, by the type of the column and not by its form, else null.
-fn unavailable_to_debezium(ty: &TypeDetails, writer: &ValueWriter, placeholder: &[u8]) -> Vec<u8> {
+fn unavailable_to_debezium(
+    ty: &TypeDetails,
+    writer: &ValueWriter,
+    placeholder: &[u8],
+    modes: Modes,
+) -> Vec<u8> {
     let writer = match writer {
         ValueWriter::Quirk(quirk) => &quirk.honest(),
         writer => writer,
@@ -197,7 +239,10 @@ fn unavailable_to_debezium(ty: &TypeDetails, writer: &ValueWriter, placeholder: 
         (ValueWriter::Array(array), TypeKind::Array { element, .. }) if element.kind == TypeKind::Base => {
             match element.oid.0 {
                 oid::UUID => return format!("[\"{}\"]", name_uuid(placeholder)).into_bytes(),
-                oid::DATE if *array.element == ValueWriter::Date => return codes(placeholder),
+                // A list of integers where the schema wants such, of bytes where it wants those.
+                oid::DATE if modes.time == TimeMode::Connect => false,
+                oid::DATE if array.element.is_date() => return codes(placeholder),
+                oid::BYTEA => modes.binary == BinaryMode::Bytes,
                 other => ARRAYS_WITH_PLACEHOLDER.contains(&other),
             }
         }
@@ -248,7 +293,7 @@ mod tests {
     use super::super::choose;
     use super::*;
     use crate::lsn::Oid;
-    use crate::modes::Schemas;
+    use crate::modes::{Quirks, Schemas, Via};
 
     fn base(oid: u32) -> TypeDetails {
         TypeDetails { oid: Oid(oid), schema: "pg_catalog".into(), name: String::new(), kind: TypeKind::Base }
@@ -261,18 +306,22 @@ mod tests {
         }
     }
 
-    fn stand_ins(ty: TypeDetails, typmod: i32, not_null: bool, default: Option<&str>) -> (String, String) {
-        let writer = choose(&ty, typmod, Modes::default()).unwrap();
-        let column = Column {
+    fn column(ty: TypeDetails, typmod: i32) -> Column {
+        Column {
             name: "c".into(),
             ty,
             typmod,
-            not_null,
-            default: default.map(Into::into),
+            not_null: false,
+            default: None,
             identity: false,
             selected: true,
             mask: None,
-        };
+        }
+    }
+
+    fn stand_ins(ty: TypeDetails, typmod: i32, not_null: bool, default: Option<&str>) -> (String, String) {
+        let writer = choose(&ty, typmod, Modes::default()).unwrap();
+        let column = Column { not_null, default: default.map(Into::into), ..column(ty, typmod) };
         let both = StandIns::new(&column, &writer, "__debezium_unavailable_value", Modes::default());
         (String::from_utf8(both.unknown).unwrap(), String::from_utf8(both.unavailable).unwrap())
     }
@@ -302,6 +351,12 @@ mod tests {
             assert_eq!(stand_ins(base(oid), typmod, false, None).0, "null", "{oid}");
         }
         assert_eq!(stand_ins(array(23), -1, true, Some("'{1}'::integer[]")).0, "[]");
+        let money = |digits| zero(&ValueWriter::Money { digits, form: MoneyForm::Text });
+        assert_eq!(
+            [money(0), money(4)].map(|zero| String::from_utf8(zero).unwrap()),
+            ["\"0\"", "\"0.0000\""]
+        );
+        assert_eq!(zero(&ValueWriter::Hstore), b"\"{}\"");
     }
 
     #[test]
@@ -333,6 +388,46 @@ mod tests {
         }
     }
 
+    /// The recordings `defaults_constants*`.
+    #[test]
+    fn defaults_beyond_a_row_are_those_of_java() {
+        let default = |oid, typmod, text: &str, time| {
+            let modes = Modes { time, quirks: Quirks::Debezium, ..Modes::default() };
+            let writer = choose(&base(oid), typmod, modes).unwrap();
+            let column = Column { default: Some(text.into()), ..column(base(oid), typmod) };
+            default_of(&column, &writer, modes).map(|json| String::from_utf8(json).unwrap())
+        };
+        let infinity = "'infinity'::timestamp without time zone";
+        for (oid, typmod, text, time, expected) in [
+            (oid::TIMESTAMP, -1, infinity, TimeMode::Adaptive, Some("-9223372036853775810")),
+            (oid::TIMESTAMP, 3, infinity, TimeMode::Adaptive, None),
+            (oid::TIMESTAMP, -1, infinity, TimeMode::Connect, None),
+            (
+                oid::TIMESTAMP,
+                -1,
+                infinity,
+                TimeMode::IsoString,
+                Some("\"+999999999-12-31T23:59:59.999999999Z\""),
+            ),
+            (oid::DATE, -1, "'-infinity'::date", TimeMode::Adaptive, Some("-170999002")),
+            (oid::TIME, -1, "'24:00:00'::time without time zone", TimeMode::Adaptive, Some("86399999999")),
+            (oid::TIMESTAMP, -1, "'2020-01-01'::date", TimeMode::Adaptive, Some("1577836800000000")),
+            (
+                oid::TIMESTAMPTZ,
+                0,
+                "'2020-06-01 12:00:00.7+00'::timestamp with time zone",
+                TimeMode::Adaptive,
+                Some("\"2020-06-01T12:00:00.7Z\""),
+            ),
+        ] {
+            assert_eq!(default(oid, typmod, text, time).as_deref(), expected, "{text} {time:?}");
+        }
+        let modes = Modes { via: Via::Driver, quirks: Quirks::Debezium, ..Modes::default() };
+        let writer = choose(&base(oid::DATE), -1, modes).unwrap();
+        let column = Column { default: Some("'0044-03-15 BC'::date".into()), ..column(base(oid::DATE), -1) };
+        assert_eq!(default_of(&column, &writer, modes).unwrap(), b"-735160", "not as the driver reads it");
+    }
+
     #[test]
     fn names_are_uuids_as_java_makes_them() {
         // The recording `toast_types`.
@@ -353,16 +448,7 @@ mod tests {
             (base(604), false),
         ] {
             let writer = choose(&ty, -1, modes).unwrap();
-            let column = Column {
-                name: "c".into(),
-                ty,
-                typmod: -1,
-                not_null: false,
-                default: None,
-                identity: false,
-                selected: true,
-                mask: None,
-            };
+            let column = column(ty, -1);
             let both = StandIns::new(&column, &writer, "gone", modes);
             assert_eq!(both.unavailable != b"null", fits, "{writer:?}");
         }

@@ -68,10 +68,12 @@ pub(super) fn zoned_timestamp(text: &[u8], digits: u8, out: &mut Vec<u8>) -> Res
         return Ok(());
     }
     let (date, micros) = zoned_moment(text)?;
+    // Defaults alone have more digits than the type.
+    let digits = if digits == 0 { significant_digits(micros) } else { usize::from(digits) };
     out.push(b'"');
     date.push_iso(out);
     out.push(b'T');
-    push_clock(micros, usize::from(digits), out);
+    push_clock(micros, digits, out);
     out.extend_from_slice(b"Z\"");
     Ok(())
 }
@@ -234,7 +236,7 @@ struct Cursor<'a>(&'a [u8]);
 impl Cursor<'_> {
     /// `YYYY-MM-DD`, with more digits for later years.
     fn date(&mut self, bc: bool) -> Result<Date, Misfit> {
-        let year = self.number(4..=7)?;
+        let year = self.number(4..=9)?;
         self.byte(b'-')?;
         let month = self.number(2..=2)?;
         self.byte(b'-')?;

@@ -26,6 +26,7 @@ use crate::encode::{EncodeSettings, JsonEncoder, SnapshotStatus};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Router, TransactionContext};
 use crate::lsn::Lsn;
+use crate::modes::Via;
 use crate::observe::{SnapshotOutcome, State};
 use crate::run::control::Control;
 use crate::run::notify::Notifier;
@@ -185,7 +186,11 @@ fn read(
     let Begun { readers, context, start } = begin(job, slot, connection, tables, made)?;
     job.position.end_lsn = start;
     let runtime = job.runtime;
-    let mut encoder = JsonEncoder::new(job.encoder.clone());
+    let mut settings = job.encoder.clone();
+    if settings.modes.quirky() {
+        settings.modes.via = Via::Driver;
+    }
+    let mut encoder = JsonEncoder::new(settings);
     let sources = runtime.block_on(tables::describe(job, tables, &mut encoder))?;
     let metrics = job.shared.metrics.clone();
     let rows = Rows::new(encoder, &sources, context, &metrics);

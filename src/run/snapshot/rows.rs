@@ -22,6 +22,8 @@ pub(in crate::run) struct Rows {
     waiting_row: CopyRow,
     /// A row was written.
     begun: bool,
+    /// The first row of all is the first one only in the first table, as with Debezium.
+    quirky: bool,
     /// What the encoder is prepared for.
     prepared: Option<(usize, SnapshotRecord)>,
     /// Rows since [`Rows::flush`].
@@ -43,6 +45,7 @@ impl Rows {
         context: TransactionContext,
         metrics: &Metrics,
     ) -> Self {
+        let encoder_is_quirky = encoder.is_quirky();
         let mut tables = Vec::with_capacity(sources.len());
         for Source { table, columns, .. } in sources {
             let counters = metrics.table(&table.schema, &table.name);
@@ -56,6 +59,7 @@ impl Rows {
             waiting: None,
             waiting_row: CopyRow::default(),
             begun: false,
+            quirky: encoder_is_quirky,
             prepared: None,
             fresh: 0,
         }
@@ -81,7 +85,7 @@ impl Rows {
             return Ok(());
         }
         let record = match number {
-            _ if !self.begun => SnapshotRecord::First,
+            _ if self.is_first(index) => SnapshotRecord::First,
             1 => SnapshotRecord::FirstInDataCollection,
             _ => SnapshotRecord::True,
         };
@@ -111,10 +115,15 @@ impl Rows {
         std::mem::take(&mut self.fresh)
     }
 
+    /// Whether a row of the table, the next that is written, is the first of all.
+    fn is_first(&self, index: usize) -> bool {
+        !(self.begun || self.quirky && index > 0)
+    }
+
     /// Writes the row that waits, with `record` unless it is the first of all and others follow.
     fn release(&mut self, record: SnapshotRecord, now_ns: i64, out: &mut Records) -> Result<()> {
         let Some((index, number)) = self.waiting.take() else { return Ok(()) };
-        let first = !self.begun && record != SnapshotRecord::Last;
+        let first = self.is_first(index) && record != SnapshotRecord::Last;
         std::mem::swap(&mut self.row, &mut self.waiting_row);
         self.write(index, number, if first { SnapshotRecord::First } else { record }, now_ns, out)
     }
@@ -168,7 +177,7 @@ mod tests {
     use crate::encode::{EncodeSettings, Modes, Naming};
     use crate::event::{Column, TableSlot, TopicId};
     use crate::lsn::{Lsn, Oid, UnixMicros, Xid};
-    use crate::modes::TextEncoding;
+    use crate::modes::{Quirks, TextEncoding};
     use crate::observe::About;
     use crate::source::catalog::{TypeDetails, TypeKind};
 
@@ -203,6 +212,10 @@ mod tests {
     }
 
     fn rows(tables: u32) -> Rows {
+        rows_with(tables, Modes::default())
+    }
+
+    fn rows_with(tables: u32, modes: Modes) -> Rows {
         let mut encoder = JsonEncoder::new(EncodeSettings {
             name: "shop".into(),
             database: "db".into(),
@@ -212,7 +225,7 @@ mod tests {
             context_headers: true,
             placeholder: String::new(),
             texts: TextEncoding::Utf8,
-            modes: Modes::default(),
+            modes,
             flat: None,
         });
         let context = TransactionContext {
@@ -245,7 +258,11 @@ mod tests {
     }
 
     fn taken(tables: u32, lines: &[(usize, bool)]) -> Vec<(u32, String, String)> {
-        let (mut rows, mut out) = (rows(tables), Records::default());
+        taken_by(rows(tables), lines)
+    }
+
+    fn taken_by(mut rows: Rows, lines: &[(usize, bool)]) -> Vec<(u32, String, String)> {
+        let mut out = Records::default();
         for (table, last) in lines {
             rows.row(*table, (b"1\n", *last), 0, &mut out).unwrap();
         }
@@ -273,6 +290,17 @@ mod tests {
         assert_eq!(taken(1, &[(0, true)]), [of(0, 1, "last")]);
         assert_eq!(taken(2, &[(0, true), (1, true)]), [of(0, 1, "first"), of(1, 1, "last")]);
         assert_eq!(taken(2, &[]), []);
+    }
+
+    #[test]
+    fn debezium_has_no_first_row_when_the_first_table_is_empty() {
+        let lines = [(1, false), (1, true), (2, true)];
+        let quirky = Modes { quirks: Quirks::Debezium, ..Modes::default() };
+        let expected =
+            [of(1, 1, "first_in_data_collection"), of(1, 2, "last_in_data_collection"), of(2, 1, "last")];
+        assert_eq!(taken_by(rows_with(3, quirky), &lines), expected);
+        assert_eq!(taken(3, &lines)[0], of(1, 1, "first"));
+        assert_eq!(taken_by(rows_with(1, quirky), &[(0, false), (0, true)])[0], of(0, 1, "first"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::lsn::Oid;
 use crate::run::prepare;
 use crate::run::snapshot::Job;
 use crate::run::start::selection;
-use crate::source::catalog::{self, CapturedTable, TableDetails, TypeDetails, TypeKind};
+use crate::source::catalog::{self, CapturedTable, TableDetails, TypeDetails};
 use crate::source::publication;
 use crate::source::snapshot::{self, Published, Reading};
 
@@ -110,7 +110,7 @@ pub(super) async fn describe(
     let (config, sql) = (Arc::clone(&job.shared.config), Arc::clone(job.sql));
     let (config, sql) = (&*config, &*sql);
     let selection = selection(config)?;
-    let details = catalog::table_details(sql, &oids(tables)).await?;
+    let details = catalog::table_details(sql, &oids(tables), config.events.modes.quirky()).await?;
     let mut types: Vec<Oid> =
         details.iter().flat_map(|table| table.columns.iter().map(|column| column.type_oid)).collect();
     types.sort_unstable();
@@ -124,7 +124,7 @@ pub(super) async fn describe(
         let gone = || Error::new(Kind::SourceServer, format!("table {schema}.{name} was dropped"));
         let details = details.iter().find(|details| details.oid == *oid).ok_or_else(gone)?;
         let published = published.get(&(schema.clone(), name.clone()));
-        let (columns, selected) = columns(&selection, details, published);
+        let (columns, selected) = columns(&selection, details, published, quirky);
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         let overrides = &config.snapshot.select_statement_overrides;
         let instead = overrides.get(&format!("{schema}.{name}")).map(String::as_str);
@@ -143,7 +143,7 @@ pub(super) async fn describe(
             replica_identity: ReplicaIdentity::Default,
             columns,
         };
-        let find = |oid: Oid| types.get(&oid).map(|found| in_snapshot(found, quirky));
+        let find = |oid: Oid| types.get(&oid).cloned();
         let topic = job.router.table(schema, name);
         let mut table = event::resolve(&relation, (TableSlot(slot), topic), Some(details), find, &selected);
         let left_out = prepare::table(&mut table, &selection, encoder, job.router.name(topic));
@@ -162,17 +162,19 @@ pub(super) async fn describe(
 }
 
 /// The columns that are read, and for each whether it is written to `after`: those that are published, and of those the ones that
-/// are captured or in the key.
+/// are captured or in the key. Debezium reads generated columns too, which the stream does not have.
 fn columns(
     selection: &Selection,
     details: &TableDetails,
     published: Option<&Published>,
+    quirky: bool,
 ) -> (Vec<RelationColumn>, Vec<bool>) {
     let names = details.columns.iter().map(|column| column.name.as_str());
     let selected = selection.columns(&details.schema, &details.name, names);
     let keys = selection.key_columns(&details.schema, &details.name);
     let in_key = |name: &String| details.key.contains(name) || keys.contains(&name.as_str());
     let streamed = |column: &catalog::ColumnDetails| match published {
+        _ if column.generated && quirky => true,
         Some(published) => published.columns.contains(&column.name),
         None => !column.generated,
     };
@@ -193,24 +195,16 @@ fn columns(
         .unzip()
 }
 
-/// Debezium loses names in the stream and not in a snapshot, where they are texts to it.
-fn in_snapshot(found: &TypeDetails, quirky: bool) -> TypeDetails {
-    if !quirky || found.oid != NAME {
-        return found.clone();
-    }
-    TypeDetails { oid: TEXT, schema: found.schema.clone(), name: "text".into(), kind: TypeKind::Base }
-}
-
-/// `name` and `text` in `pg_type.dat`.
-const NAME: Oid = Oid(19);
-const TEXT: Oid = Oid(25);
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::source::catalog::ColumnDetails;
 
     fn read(published: Option<&[&str]>, exclude: &[&str]) -> Vec<(String, bool)> {
+        read_with(published, exclude, false)
+    }
+
+    fn read_with(published: Option<&[&str]>, exclude: &[&str], quirky: bool) -> Vec<(String, bool)> {
         let column = |name: &str, generated| ColumnDetails {
             name: name.into(),
             type_oid: Oid(23),
@@ -232,7 +226,8 @@ mod tests {
             columns: columns.iter().map(ToString::to_string).collect(),
             row_filter: None,
         });
-        let (columns, selected) = columns(&Selection::new(&source).unwrap(), &details, published.as_ref());
+        let (columns, selected) =
+            columns(&Selection::new(&source).unwrap(), &details, published.as_ref(), quirky);
         columns.into_iter().map(|column| column.name).zip(selected).collect()
     }
 
@@ -260,5 +255,13 @@ mod tests {
         assert_eq!(read(Some(&["id", "g"]), &[]), own(&[("id", true), ("g", true)]));
         assert_eq!(read(None, &["a"]), own(&[("id", true)]));
         assert_eq!(read(None, &["id"]), own(&[("id", false), ("a", true)]), "the key keeps it");
+    }
+
+    #[test]
+    fn debezium_reads_generated_columns() {
+        let all = own(&[("id", true), ("a", true), ("g", true)]);
+        assert_eq!(read_with(None, &[], true), all);
+        assert_eq!(read_with(Some(&["id", "a"]), &[], true), all);
+        assert_eq!(read_with(Some(&["id", "a"]), &["g"], true), own(&[("id", true), ("a", true)]));
     }
 }

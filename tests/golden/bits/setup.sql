@@ -1,0 +1,1 @@
+create table b (id bit(12) primary key, a bit(64), b bit varying(65), c varbit(1), d bit(1)[] , e bit(9)[], f bit not null default B'1', g bit(8) not null default B'00001111', h varbit not null default B'101', i varbit(1) default B'1', j bit(1) default B'0', k varbit(9) default '111', l bit(40));

@@ -1,0 +1,1 @@
+update b set l = null; delete from b;

@@ -1,0 +1,1 @@
+insert into s2.z values ('2020-05-06 07:08:09.5+00', '2020-05-06', '-1 year 3 days 04:05:06.7', decode('00ff5c41', 'hex'), '2020-12-06 07:08:09.5+00', 0.1, 0.1); insert into public.z values (1); update s2.z set f = 0.2; update s2.z set id = '2020-05-07 00:00+00'; delete from s2.z;

@@ -1,0 +1,1 @@
+create table d (id int primary key, d date, ts timestamp, t3 timestamp(3), t0 timestamp(0), tz timestamptz, z0 timestamptz(0), ti time(0), t1 time(1), tt timetz(3), i interval, ad date[], ats timestamp[], atz timestamptz[], ati time[], att timetz[]); alter table d replica identity full;

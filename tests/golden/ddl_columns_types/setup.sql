@@ -1,0 +1,1 @@
+create type m1 as enum ('x'); create table t (id int primary key);

@@ -1,0 +1,15 @@
+insert into t values (1, 'a', 1); insert into u values (1, 2, 3);
+select pg_sleep(0.6); alter table t drop constraint t_pkey; select pg_sleep(0.6);
+insert into t values (2, 'b', 2);
+select pg_sleep(0.6); alter table t add primary key (k, id); select pg_sleep(0.6);
+update t set v = 5 where id = 1; update t set k = 'c' where id = 2;
+select pg_sleep(0.6); alter table t replica identity full; select pg_sleep(0.6);
+update t set v = 6 where id = 1; delete from t where id = 2;
+select pg_sleep(0.6); alter table t replica identity nothing; select pg_sleep(0.6);
+insert into t values (3, 'd', 3);
+select pg_sleep(0.6); alter table t replica identity default; alter table u replica identity using index ub; select pg_sleep(0.6);
+update t set v = 7 where id = 3; update u set v = 4; update u set b = 9; delete from u;
+select pg_sleep(0.6); alter table u add primary key (a); select pg_sleep(0.6);
+insert into u values (5, 6, 7);
+select pg_sleep(0.6); drop index ub; select pg_sleep(0.6);
+insert into u values (6, 6, 7);

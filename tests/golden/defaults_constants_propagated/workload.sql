@@ -1,0 +1,3 @@
+insert into d (id, e8, g6, g7, g8) values (1, '2020-01-01 00:00+00', '2020-01-01 00:00', '00:00', 'u');
+insert into d values (2, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, 'd', null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null);
+update d set id = 3 where id = 1; delete from d;

@@ -1,0 +1,1 @@
+insert into k values (1, E'tab\t"q"\\ é😀 </>\u2028', 1.5, '\x00ff', '2020-01-01 00:00:00.5+00', '{"a": "é"}', true, '{x,"y z"}'); update k set a = E'new\n', b = 2; update k set g = '{}'; delete from k;

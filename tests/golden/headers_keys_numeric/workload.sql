@@ -1,0 +1,1 @@
+insert into k values (1.50, 1.10, 'NaN', 1e10, 5); update k set a = 100, c = 1e300, d = 'Infinity'; delete from k; insert into c values (E'\u0001\u001f\u007f'); update c set a = E'\r\f\b'; delete from c;

@@ -1,0 +1,1 @@
+insert into h values (1, E'"a b"=>"x\\"y", "q"=>"", ""=>e, é=>ü, n=>NULL, "NULL"=>"NULL", "t"=>"tab\tx", "=>"=>","', '{"a=>1","b=>NULL",NULL}'), (2, '', '{}'), (3, (select hstore(array_agg('key' || g), array_agg('v' || g)) from generate_series(1, 40) g), null); update h set a = a || 'new=>1'; delete from h;

@@ -1,0 +1,1 @@
+create table par (id int primary key, v text not null default 'd'); create table chi (w text) inherits (par); create table gra (x numeric(4,1) default 1.5) inherits (chi); alter table gra add primary key (x, id); create table side (y int); create table both_ () inherits (par, side);

@@ -1,0 +1,1 @@
+create table i (id interval primary key, a interval not null default '1 day', b interval year, c interval month default '5 mons', d interval day to minute, e interval second(2), f interval(0), g interval hour to second(3) default '1:2:3.4567', h interval default '-1 day 00:00:01');

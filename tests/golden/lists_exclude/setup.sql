@@ -1,0 +1,1 @@
+create table a (id int primary key); create table aa (id int primary key); create table "A" (id int primary key); create schema s; create table s.a (id int primary key); create schema public2; create table public2.a (id int primary key); create table b_1 (id int primary key); create table b12 (id int primary key);

@@ -1,0 +1,3 @@
+create extension citext; create extension ltree; create extension hstore;
+create type mood as enum ('a', 'b c'); create domain dpos as int check (value > 0); create domain dnum as numeric(6,2); create domain dtxt as varchar(9) not null; create domain dts as timestamp(3); create domain dd as dnum;
+create table m (id varchar(10) primary key, v varchar(20) not null default 'deflt', c char(6), t text, nn text not null, j json, jb jsonb, x xml, u uuid, e mood, ci citext, n int, nu numeric(5,2), b bytea, ta text[], ip inet, d date, dt dtxt, r int4range, h hstore, l ltree, nm name, c1 "char", tv tsvector, bo bool, va varchar(5)[], tz timestamptz); create table mf (id text primary key, v varchar(3), t text); alter table mf replica identity full;

@@ -1,0 +1,1 @@
+select pg_logical_emit_message(true, 'app.one', 'text'); select pg_logical_emit_message(false, 'app.two', 'x'); select pg_logical_emit_message(true, '', 'empty'); select pg_logical_emit_message(true, 'other', 'no'); begin; insert into t values (2); select pg_logical_emit_message(true, 'app.two', 'in'); commit;

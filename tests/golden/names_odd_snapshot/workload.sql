@@ -1,0 +1,1 @@
+insert into _u values (2);

@@ -1,0 +1,1 @@
+create table n (id int primary key, a numeric(5,2), b numeric(5,-2), c numeric(3,6), d numeric(1000,0), e numeric(1000,1000), f numeric, g numeric(38,38), h numeric(2,1000), i real, j double precision, k money, l numeric(5,5) default 0.5, m numeric(4,-1) default 120); alter table n replica identity full;

@@ -1,0 +1,4 @@
+insert into p values (1, 1, 'a'), (2, 12, 'b'), (7, 13, 'c'); update p set k = 15 where id = 1; update p set id = 8 where id = 7; update p set id = 1, k = 2 where id = 8; update p set v = 'z'; begin; update p set k = k + 1; delete from p where k = 13; commit;
+select pg_sleep(0.6); alter table p attach partition px for values from (20) to (30); select pg_sleep(0.6); insert into p values (1, 25, 'attached'); update p set k = 6 where k = 25; insert into px values ('direct', 22, 2);
+select pg_sleep(0.6); alter table p detach partition p1; select pg_sleep(0.6); insert into p1 values (9, 9, 'alone'); update p1 set v = 'w'; delete from p where k = 22;
+truncate p2; select pg_sleep(0.6); create table p3 partition of p for values from (30) to (40); select pg_sleep(0.6); insert into p values (5, 35);

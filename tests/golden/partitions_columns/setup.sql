@@ -1,0 +1,1 @@
+create table p (id int primary key, a text, b int) partition by range (id); create table p1 (b int, x int, id int not null, a text); alter table p1 drop column x; alter table p attach partition p1 for values from (0) to (10); create table p2 partition of p for values from (10) to (20); alter table p2 replica identity full;

@@ -1,0 +1,3 @@
+create extension citext; create extension ltree; create extension hstore;
+create type mood as enum ('a', 'b c'); create domain dpos as int check (value > 0); create domain dnum as numeric(6,2); create domain dtxt as varchar(9) not null; create domain dts as timestamp(3); create domain dd as dnum;
+create table p (id uuid primary key, a varchar(5), b dnum, c dtxt, d dts, e mood, f mood[], g numeric(5,2)[], h timestamptz(2), i time(1), j interval day to second(3), k bit(5), l varbit(7), m char(3), n citext, o hstore, p ltree[], q money, r numeric, s numeric(5,-2), t bytea, u jsonb, v int4range, w point, x box, y "char", z name, aa dd, ab timetz(1), ac text[], ad varchar(4)[], ae char(2)[], af bit(3)[], ag oid, ah xml, ai inet, aj int2vector, ak float4, al tsvector);

@@ -1,0 +1,1 @@
+create table a (id int primary key, v text); create table b (id int primary key, v text); create table c (id int primary key, v text, w int); do $$ begin execute format('create publication %I for table a, c (id, w) with (publish = ''insert, update'')', current_database()); end $$;

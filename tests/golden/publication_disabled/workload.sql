@@ -1,0 +1,1 @@
+insert into a values (1, 'x'); insert into b values (1, 'x'); insert into c values (1, 'x', 2); update a set id = 2; update c set v = 'y'; update c set w = 3; delete from a; delete from c; truncate a;

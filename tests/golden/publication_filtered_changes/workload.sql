@@ -1,0 +1,1 @@
+insert into a1 values (1, 'x'); insert into b1 values (1); insert into s.a1 values (1); begin; insert into b1 values (2); insert into a1 values (2, 'y'); commit; begin; insert into b1 values (3); commit; truncate a1; truncate b1; insert into a2 values (1, 'nk'); delete from a1;

@@ -1,0 +1,1 @@
+create type fr as range (subtype = float8); create type tr as range (subtype = time); create domain dr as int4range; create table r (id int primary key, a int4range, b int8range, c numrange, d daterange, e tsrange, f tstzrange, g fr, h tr, i dr, m int4multirange, n datemultirange, aa int4range[], ad daterange[], af tstzrange[], ae tsrange[], ac numrange[], ab int8range[]);

@@ -1,0 +1,1 @@
+create table t (id int default 7, a text not null default 'x', b text not null, primary key (id, a)); create unique index tb on t (b); alter table t replica identity using index tb; create table u (id uuid primary key default '00000000-0000-0000-0000-000000000001', a int not null, b int); create unique index ua on u (a); alter table u replica identity using index ua;

@@ -1,0 +1,1 @@
+insert into t values (7, 'x', 'one'), (0, 'y', 'two'), (7, 'z', 'three'); update t set b = 'ONE' where b = 'one'; update t set b = 'TWO' where b = 'two'; update t set b = 'THREE', a = 'x2' where b = 'three'; delete from t; insert into u values (default, 1, 2), ('00000000-0000-0000-0000-000000000002', 2, null); update u set a = a + 10; update u set b = 5; delete from u;

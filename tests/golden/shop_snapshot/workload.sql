@@ -1,0 +1,1 @@
+delete from order_line; update customer set vip = true; update product set available = 'empty';

@@ -1,0 +1,1 @@
+begin; insert into t values (1, 'a'); update t set v = 'b'; update t set id = 2; insert into u values (1); delete from t; truncate u; commit; insert into nk values ('x'); update nk set v = 'y'; delete from nk; begin; insert into u values (5); truncate t, u; insert into t values (7, 'z'); update t set id = 8; commit;

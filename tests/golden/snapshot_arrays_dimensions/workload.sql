@@ -1,0 +1,1 @@
+delete from a where id = 1;

@@ -1,0 +1,1 @@
+delete from d where id = 1;

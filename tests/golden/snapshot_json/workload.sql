@@ -1,0 +1,1 @@
+delete from j where id = 1;

@@ -1,0 +1,1 @@
+create table a (id int primary key, v text, b int); create table b (id int primary key, n numeric(5,2)); create schema s; create table s.a (id int primary key, v text); insert into a select g, 'v' || g, g % 3 from generate_series(1, 9) g; insert into b select g, g / 2.0 from generate_series(0, 2) g; insert into s.a values (3, 'c'), (1, 'a'), (2, 'b');

@@ -1,0 +1,1 @@
+insert into a values (20, 'x', 1);

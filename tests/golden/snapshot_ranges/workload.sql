@@ -1,0 +1,1 @@
+delete from r where id = 1;

@@ -1,0 +1,2 @@
+create extension citext; create extension ltree; create extension hstore;
+create table t (id int primary key, a text not null default 'dd', b text, c citext, n int, h hstore default 'a=>1'); alter table t alter a set storage external, alter b set storage external, alter c set storage external, alter h set storage external; create table f (id int primary key, a text, n int); alter table f alter a set storage external; alter table f replica identity full;

@@ -1,0 +1,1 @@
+insert into t values (1, repeat('a', 3000), repeat('b', 3000), repeat('c', 3000), 1, hstore('k', repeat('h', 3000))); update t set n = 2; update t set id = 2; update t set id = 3, b = 's'; insert into f values (1, repeat('a', 3000), 1); update f set n = 2; update f set id = 2; delete from t; delete from f;

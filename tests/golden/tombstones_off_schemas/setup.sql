@@ -1,0 +1,1 @@
+create schema s2; create table t1 (id int primary key, a text not null, b numeric(5,2), c timestamptz, d text); create table t2 (id int, a uuid, b text, c int); create table s2.t1 (id int primary key, a text, b jsonb, c int not null); create table s2.t22 (id int primary key, a bytea, b int, c date); alter table s2.t1 replica identity full; alter table t2 replica identity full;

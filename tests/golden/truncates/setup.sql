@@ -1,0 +1,1 @@
+create table a (id serial primary key); create table b (id int primary key, a int references a); create table c (id int primary key); create schema s; create table s.a (id int primary key); create table nk (v text); create table full_ (id int); alter table full_ replica identity full; create table excl (id int primary key);

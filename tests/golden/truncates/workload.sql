@@ -1,0 +1,1 @@
+insert into a default values; begin; insert into b values (1, 1); truncate a, b, c, s.a restart identity; insert into a default values; commit; truncate a cascade; truncate nk, full_, excl; truncate only c; begin; truncate c; rollback; begin; savepoint x; truncate c; rollback to x; truncate c, excl; commit;
