@@ -263,30 +263,30 @@ cases! {
     shop_snapshot skip_unchanged skip_unchanged_columns skip_unchanged_masks skip_unchanged_schemas
     skipped_all skipped_cu skipped_cud skipped_deletes skipped_ops skipped_td skipped_updates
     snapshot_all_types snapshot_all_types_connect snapshot_all_types_isostring snapshot_all_types_schemas
-    snapshot_all_types_structured snapshot_array_elements snapshot_arrays snapshot_arrays_dimensions
-    snapshot_dates_far snapshot_dates_far_connect snapshot_dates_far_isostring snapshot_dates_far_structured
-    snapshot_defaults snapshot_defaults_connect snapshot_empty snapshot_extensions snapshot_initial
-    snapshot_initial_tx snapshot_json snapshot_keys_columns snapshot_masks snapshot_names_unknown
-    snapshot_numbers snapshot_numbers_extremes snapshot_numbers_extremes_double
-    snapshot_numbers_extremes_string snapshot_only snapshot_override snapshot_overrides_joins
-    snapshot_partitions snapshot_partitions_types snapshot_postgis snapshot_ranges snapshot_schemas_misc
-    snapshot_subset snapshot_subset_schemas snapshot_tables_kinds snapshot_text_binary snapshot_times
-    snapshot_toast snapshot_types snapshot_types_isostring snapshot_types_structured source_type_propagated
-    source_types source_types_by_type source_types_serial statements table_filters texts time_arrays
-    time_arrays_connect time_arrays_isostring time_arrays_nanoseconds time_arrays_structured times_adaptive
-    times_adaptive_far times_adaptive_time_microseconds times_connect times_connect_far times_interval_string
-    times_isostring times_isostring_far times_microseconds times_nanoseconds times_special
-    times_special_nanoseconds times_special_structured times_structured toast_arrays toast_arrays_modes
-    toast_connect toast_default toast_full toast_isostring toast_keys_masks toast_nanoseconds
-    toast_placeholder toast_schemas toast_structured toast_types tombstones_off tombstones_off_schemas
-    topic_delimiter topics transactions_savepoints truncate truncate_skipped truncates tx_metadata tx_plain
-    tx_prepared tx_statements tx_topic_name types_ext types_in_one_schemas_false_key types_misc types_system
-    types_unknown_included unique_keys_names unknown_types unknown_types_hex unwrap unwrap_before_after
-    unwrap_before_after_schemas unwrap_column_lists unwrap_columns unwrap_columns_modes unwrap_columns_schemas
-    unwrap_delete_to_tombstone unwrap_delete_to_tombstone_schemas unwrap_drop unwrap_drop_fields unwrap_events
-    unwrap_events_schemas unwrap_fields unwrap_fields_no_transaction unwrap_fields_schemas
-    unwrap_fields_snapshot unwrap_keys unwrap_keys_rewrite_schemas unwrap_messages_null unwrap_names
-    unwrap_names_adjusted unwrap_null_with_default unwrap_null_with_default_honest
+    snapshot_all_types_structured snapshot_always snapshot_array_elements snapshot_arrays
+    snapshot_arrays_dimensions snapshot_dates_far snapshot_dates_far_connect snapshot_dates_far_isostring
+    snapshot_dates_far_structured snapshot_defaults snapshot_defaults_connect snapshot_empty
+    snapshot_extensions snapshot_initial snapshot_initial_tx snapshot_json snapshot_keys_columns
+    snapshot_masks snapshot_names_unknown snapshot_numbers snapshot_numbers_extremes
+    snapshot_numbers_extremes_double snapshot_numbers_extremes_string snapshot_only snapshot_override
+    snapshot_overrides_joins snapshot_partitions snapshot_partitions_types snapshot_postgis snapshot_ranges
+    snapshot_schemas_misc snapshot_subset snapshot_subset_schemas snapshot_tables_kinds snapshot_text_binary
+    snapshot_times snapshot_toast snapshot_types snapshot_types_isostring snapshot_types_structured
+    source_type_propagated source_types source_types_by_type source_types_serial statements table_filters
+    texts time_arrays time_arrays_connect time_arrays_isostring time_arrays_nanoseconds time_arrays_structured
+    times_adaptive times_adaptive_far times_adaptive_time_microseconds times_connect times_connect_far
+    times_interval_string times_isostring times_isostring_far times_microseconds times_nanoseconds
+    times_special times_special_nanoseconds times_special_structured times_structured toast_arrays
+    toast_arrays_modes toast_connect toast_default toast_full toast_isostring toast_keys_masks
+    toast_nanoseconds toast_placeholder toast_schemas toast_structured toast_types tombstones_off
+    tombstones_off_schemas topic_delimiter topics transactions_savepoints truncate truncate_skipped truncates
+    tx_metadata tx_plain tx_prepared tx_statements tx_topic_name types_ext types_in_one_schemas_false_key
+    types_misc types_system types_unknown_included unique_keys_names unknown_types unknown_types_hex unwrap
+    unwrap_before_after unwrap_before_after_schemas unwrap_column_lists unwrap_columns unwrap_columns_modes
+    unwrap_columns_schemas unwrap_delete_to_tombstone unwrap_delete_to_tombstone_schemas unwrap_drop
+    unwrap_drop_fields unwrap_events unwrap_events_schemas unwrap_fields unwrap_fields_no_transaction
+    unwrap_fields_schemas unwrap_fields_snapshot unwrap_keys unwrap_keys_rewrite_schemas unwrap_messages_null
+    unwrap_names unwrap_names_adjusted unwrap_null_with_default unwrap_null_with_default_honest
     unwrap_null_with_default_off unwrap_null_with_default_tombstone unwrap_partitions unwrap_rewrite
     unwrap_rewrite_schemas unwrap_rewrite_tombstones unwrap_schema_changes unwrap_snapshot unwrap_toast
     unwrap_toast_full unwrap_tombstone_schemas unwrap_tombstones_off unwrap_types_schemas unwrap_value_schemas

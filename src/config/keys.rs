@@ -177,8 +177,8 @@ pub(super) const KEYS: &[Key] = &[
     entry("source.wal_sender_timeout", Form::Duration(seconds(1), DAY), "\"60s\"",
         "The server ends the session when it hears nothing for so long; set for our own session. Servers before 12 keep their own setting."),
 
-    entry("snapshot.mode", Form::Choice(&["initial", "never", "only", "when_needed"], &[]), "\"initial\"",
-        "initial: when there is no checkpoint, the captured tables are read first (op r), and then changes are captured from that very moment on. never: changes alone, from the creation of the slot on. only: the tables are read, and the process ends with 0. when_needed: as initial, and also instead of an error when changes since the checkpoint are lost (docs/operations.md)."),
+    entry("snapshot.mode", Form::Choice(&["initial", "never", "only", "when_needed", "always"], &[]), "\"initial\"",
+        "initial: when there is no checkpoint, the captured tables are read first (op r), and then changes are captured from that very moment on. never: changes alone, from the creation of the slot on. only: the tables are read, and the process ends with 0. when_needed: as initial, and also instead of an error when changes since the checkpoint are lost (docs/operations.md). always: as when_needed, and also at each start of the process: what changed since the checkpoint follows behind the rows."),
     entry("snapshot.tables", Form::List, "[\"*.*\"]",
         "Which of the captured tables are read by a snapshot: schema.table patterns as in source.tables. Changes of the others are captured all the same."),
     entry("snapshot.threads", Form::Integer(1, 16), "1",

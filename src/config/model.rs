@@ -180,6 +180,8 @@ pub enum SnapshotMode {
     Only,
     /// As [`SnapshotMode::Initial`], and in the place of an error when changes since the checkpoint are lost.
     WhenNeeded,
+    /// As [`SnapshotMode::WhenNeeded`], and at each start of the process.
+    Always,
 }
 
 /// The shape of the events.

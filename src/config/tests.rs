@@ -431,7 +431,7 @@ fn each_rule_has_its_words() {
         ("source.password_env", "NO_SUCH_VARIABLE", "not set, or empty"),
         ("source.url", "postgres://app:hunter2@h:99999/d", "source.url → source.port"),
         ("source.url", "http://app:hunter2@h", "not a PostgreSQL URL"),
-        ("snapshot.mode", "sometimes", "one of: initial, never, only, when_needed"),
+        ("snapshot.mode", "sometimes", "one of: initial, never, only, when_needed, always"),
         ("snapshot.tables", "orders", "not a pattern of the form schema.table"),
         ("snapshot.threads", "0", "out of range"),
         ("snapshot.select_statement_overrides.public.a", "DELETE FROM a", "is no SELECT"),

@@ -8,7 +8,7 @@ use super::work::Context;
 pub(crate) fn mode(context: &mut Context<'_>, property: &str, value: &str) {
     let (mode, missing) = match value.to_ascii_lowercase().as_str() {
         "initial" => ("initial", None),
-        "always" => ("initial", Some("a snapshot at each start: there is one, when there is no checkpoint")),
+        "always" => ("always", None),
         "initial_only" => ("only", None),
         "when_needed" => ("when_needed", None),
         "no_data" | "never" | "schema_only" => ("never", None),

@@ -261,7 +261,7 @@ fn snapshots_are_those_of_debezium() {
     for (lines, expected, told) in [
         ("", config::SnapshotMode::Initial, false),
         ("snapshot.mode=initial\n", config::SnapshotMode::Initial, false),
-        ("snapshot.mode=always\n", config::SnapshotMode::Initial, true),
+        ("snapshot.mode=always\n", config::SnapshotMode::Always, false),
         ("snapshot.mode=initial_only\n", config::SnapshotMode::Only, false),
         ("snapshot.mode=when_needed\n", config::SnapshotMode::WhenNeeded, false),
         ("snapshot.mode=no_data\n", config::SnapshotMode::Never, false),

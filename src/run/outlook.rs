@@ -43,7 +43,7 @@ fn ask(config: &Config, slot: Option<&SlotState>) -> Result<Plan> {
         Sink::Kafka => checkpoint::store::read(config)?,
         _ => checkpoint::file::read(config)?,
     };
-    start::plan(config, (&mut connection, &identity), checkpoint.as_ref(), slot)
+    start::plan((config, config.snapshot.mode), (&mut connection, &identity), checkpoint.as_ref(), slot)
 }
 
 /// By the checks of either side.

@@ -54,6 +54,8 @@ pub enum SnapshotSlot {
     Create { drop: bool },
     /// Somebody made it before, and it stays: the stream begins at `lsn`, so what changed until the snapshot comes again.
     Existing { lsn: Lsn },
+    /// The tables are read beside what is captured: the stream goes on at the checkpoint, behind the rows.
+    Kept { lsn: Lsn, resume: Resume },
     /// Nothing is streamed.
     None,
 }
@@ -81,18 +83,25 @@ pub fn reconcile(facts: &Facts<'_>) -> Result<Plan> {
     // What a snapshot has stored is no position to go on at.
     let facts = &Facts { checkpoint: facts.checkpoint.filter(|_| progress.is_none()), ..*facts };
     match facts.snapshot {
-        SnapshotMode::Initial | SnapshotMode::WhenNeeded if facts.checkpoint.is_none() => {
+        SnapshotMode::Initial | SnapshotMode::WhenNeeded | SnapshotMode::Always
+            if facts.checkpoint.is_none() =>
+        {
             let same_slot = original.is_some_and(|position| &*position.slot == facts.slot_name);
             let unfinished = progress.filter(|progress| !progress.completed);
             let owns_slot = unfinished.is_some_and(|progress| progress.owns_slot);
             first(facts, unfinished.is_some(), owns_slot && same_slot)
         }
-        SnapshotMode::WhenNeeded => match go_on(&Facts { on_gap: OnGap::Stop, ..*facts }) {
-            Err(error) if is_gap(error.kind()) => {
-                Ok(snapshot(SnapshotSlot::Create { drop: facts.slot.is_some() }, Some(error.to_string())))
+        SnapshotMode::WhenNeeded | SnapshotMode::Always => {
+            match go_on(&Facts { on_gap: OnGap::Stop, ..*facts }) {
+                Err(error) if is_gap(error.kind()) => {
+                    Ok(snapshot(SnapshotSlot::Create { drop: facts.slot.is_some() }, Some(error.to_string())))
+                }
+                Ok(Plan::Start { lsn, resume, .. }) if facts.snapshot == SnapshotMode::Always => {
+                    Ok(snapshot(SnapshotSlot::Kept { lsn, resume }, None))
+                }
+                plan => plan,
             }
-            plan => plan,
-        },
+        }
         _ => go_on(facts),
     }
 }
@@ -105,7 +114,7 @@ fn first(facts: &Facts<'_>, interrupted: bool, owns_slot: bool) -> Result<Plan> 
     };
     match slot.usable(facts.slot_name, facts.database) {
         Err(error) if error.kind() == Kind::SlotInvalidated => {
-            if owns_slot || facts.snapshot == SnapshotMode::WhenNeeded {
+            if owns_slot || facts.snapshot != SnapshotMode::Initial {
                 let reason = reason.unwrap_or_else(|| error.to_string());
                 return Ok(snapshot(SnapshotSlot::Create { drop: true }, Some(reason)));
             }
@@ -446,20 +455,38 @@ mod tests {
     }
 
     #[test]
+    fn always_reads_beside_what_is_captured_and_goes_on_where_that_was() {
+        let (position, slot) = (position(60), slot(50));
+        let resume =
+            Resume { end_lsn: Lsn(60), partial: Some((Lsn(65), 9)), last_commit_end_lsn: Some(Lsn(59)) };
+        let kept = SnapshotSlot::Kept { lsn: Lsn(60), resume };
+        assert_eq!(planned(SnapshotMode::Always, Some(&position), Some(&slot)), (kept, false));
+        // Without a checkpoint it is the first.
+        assert_eq!(planned(SnapshotMode::Always, None, None), (SnapshotSlot::Create { drop: false }, false));
+        let again = (SnapshotSlot::Create { drop: true }, true);
+        assert_eq!(planned(SnapshotMode::Always, Some(&unfinished(true)), Some(&slot)), again);
+    }
+
+    #[test]
     fn what_is_lost_is_read_again_when_needed() {
-        use SnapshotMode::{Initial, WhenNeeded};
+        what_is_lost_is_read_again(SnapshotMode::WhenNeeded);
+        what_is_lost_is_read_again(SnapshotMode::Always);
+    }
+
+    fn what_is_lost_is_read_again(mode: SnapshotMode) {
+        use SnapshotMode::Initial;
         let (position, ahead) = (position(60), slot(61));
         let lost = SlotState { invalidation_reason: Some("wal_removed".into()), ..slot(50) };
         let again = |drop| (SnapshotSlot::Create { drop }, true);
-        assert_eq!(planned(WhenNeeded, Some(&position), None), again(false));
-        assert_eq!(planned(WhenNeeded, Some(&position), Some(&ahead)), again(true));
-        assert_eq!(planned(WhenNeeded, Some(&position), Some(&lost)), again(true));
-        assert_eq!(planned(WhenNeeded, None, Some(&lost)), again(true));
+        assert_eq!(planned(mode, Some(&position), None), again(false));
+        assert_eq!(planned(mode, Some(&position), Some(&ahead)), again(true));
+        assert_eq!(planned(mode, Some(&position), Some(&lost)), again(true));
+        assert_eq!(planned(mode, None, Some(&lost)), again(true));
         let initial = Facts { snapshot: Initial, ..facts(Some(&position), Some(&ahead)) };
         assert_eq!(kind(&initial), Kind::Gap);
         // Others' slots are left alone all the same.
         let foreign = SlotState { plugin: Some("wal2json".into()), ..slot(5) };
-        let foreign = Facts { snapshot: WhenNeeded, ..facts(Some(&position), Some(&foreign)) };
+        let foreign = Facts { snapshot: mode, ..facts(Some(&position), Some(&foreign)) };
         assert_eq!(kind(&foreign), Kind::SlotMismatch);
     }
 }

@@ -4,12 +4,13 @@
 //! while the catalog is read ([`Brokers`]), and nothing is asked once per table.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
 use crate::checkpoint::{self, Partial, Position};
-use crate::config::{Config, Sink as SinkConfig, TransactionMetadata};
+use crate::config::{Config, Sink as SinkConfig, SnapshotMode, TransactionMetadata};
 use crate::encode::{EncodeSettings, JsonEncoder, SnapshotStatus};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Op, Resume, Router, Selection, TopicId};
@@ -26,7 +27,7 @@ use crate::run::heartbeat::Heartbeat;
 use crate::run::lookup::Lookup;
 use crate::run::notify::Notifier;
 use crate::run::publish::{self, Publisher};
-use crate::run::reconcile::{Facts, Plan, reconcile};
+use crate::run::reconcile::{Facts, Plan, SnapshotSlot, reconcile};
 use crate::run::session::{Ended, Parts};
 use crate::run::snapshot::{self, Job, Taken};
 use crate::run::steps::Steps;
@@ -72,7 +73,11 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
     let (sink, checkpoint) = destination.opened(config, control, &routes.router, &mut steps)?;
     let capacity = sink.capacity();
     shared.metrics.pipeline().queue_capacity(capacity.bytes, capacity.records);
-    let plan = plan(config, (&mut connection, &identity), checkpoint.as_ref(), state.as_ref())?;
+    let mode = match config.snapshot.mode {
+        SnapshotMode::Always if shared.snapshotted.load(Ordering::Relaxed) => SnapshotMode::WhenNeeded,
+        mode => mode,
+    };
+    let plan = plan((config, mode), (&mut connection, &identity), checkpoint.as_ref(), state.as_ref())?;
     let notifier = Notifier::new(routes.notification, &encoder);
     let ready = Ready {
         shared,
@@ -138,9 +143,9 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
     })))
 }
 
-/// The checkpoint held against the slot.
+/// The checkpoint held against the slot. `mode` is `snapshot.mode`, or what is left of it.
 pub(super) fn plan(
-    config: &Config,
+    (config, mode): (&Config, SnapshotMode),
     (connection, identity): (&mut Connection, &Identity),
     checkpoint: Option<&Position>,
     slot: Option<&SlotState>,
@@ -154,7 +159,7 @@ pub(super) fn plan(
         checkpoint,
         slot,
         on_gap: config.source.on_gap,
-        snapshot: config.snapshot.mode,
+        snapshot: mode,
     })
 }
 
@@ -214,7 +219,12 @@ impl Ready<'_> {
                 return Ok(First::Ended(Ended::Finished));
             }
             Plan::Snapshot(plan) => {
-                let position = start_position(config, identity, Lsn::INVALID, &Resume::default());
+                let kept = match plan.slot {
+                    SnapshotSlot::Kept { lsn, resume } => Some((lsn, resume)),
+                    _ => None,
+                };
+                let (lsn, resume) = kept.unwrap_or((Lsn::INVALID, Resume::default()));
+                let position = start_position(config, identity, lsn, &resume);
                 let publisher = publisher(config, budget, sink, position.clone(), false);
                 let encoder = self.encoder.clone();
                 let job =
@@ -224,7 +234,11 @@ impl Ready<'_> {
                     Taken::Ended(ended) => return Ok(First::Ended(ended)),
                 };
                 let connection = Connection::open(&config.name, &config.source, config.limits.max_message)?;
-                let resume = Resume { end_lsn: lsn, ..Resume::default() };
+                shared.snapshotted.store(true, Ordering::Relaxed);
+                let resume = match kept {
+                    Some((_, resume)) => resume,
+                    None => Resume { end_lsn: lsn, ..Resume::default() },
+                };
                 return Ok(First::Stream { connection, publisher, lsn, resume });
             }
             plan => plan,

@@ -2,6 +2,7 @@
 //! and nothing else: the next one opens both sides anew and goes on at the checkpoint.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use rand::Rng;
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub status: Arc<Status>,
     /// Whether to do without the spool.
     pub fallback: Arc<Fallback>,
+    /// A snapshot was taken since the process began, so that `snapshot.mode = "always"` asks for no other.
+    pub snapshotted: Arc<AtomicBool>,
 }
 
 /// Runs sessions until the pipeline is to end; returns the exit code of a process with no other.

@@ -65,6 +65,33 @@ fn kill_9_starts_over_and_loses_nothing() {
 }
 
 #[test]
+fn kill_9_beside_what_is_captured_repeats_rows_and_no_change() {
+    let (db, kafka) = (Postgres::shared(18).database("snapshot"), Kafka::shared());
+    prepare(&db);
+    let mut daemon = daemon(&db, kafka).set("snapshot.mode", "always").start();
+    for killed in 0..2 {
+        db.exec(&format!("insert into t values (-1 - {killed}, 'while it streams')"));
+        db.wait_confirmed(&slot(&db));
+        assert_eq!(daemon.terminate().code(), Some(0), "{}", daemon.log());
+        db.exec(&format!("insert into t values (-11 - {killed}, 'while it is stopped'); delete from t where id = 5 - {killed}"));
+        daemon.resume();
+        under_way(&mut daemon);
+        daemon.kill();
+        daemon.resume();
+        daemon.wait_ready();
+    }
+    let records = records(&db, &mut reader(&db, kafka));
+    let changes = records.iter().filter(|record| !record.is_tombstone() && record.op() != "r");
+    let seen: Vec<_> =
+        changes.map(|record| (record.op(), record.key_json()["id"].as_i64().unwrap())).collect();
+    let expected = [("c", -1), ("c", -11), ("d", 5), ("c", -2), ("c", -12), ("d", 4)];
+    assert_eq!(seen, expected.map(|(op, id)| (op.to_owned(), id)));
+    let last = markers(records.iter()).iter().filter(|marker| *marker == "last").count();
+    assert_eq!(last, 3, "of the first, and of one after each kill");
+    assert_eq!(slots(&db), "1");
+}
+
+#[test]
 fn sigterm_ends_it_at_once_and_leaves_no_slot() {
     let (db, kafka) = (Postgres::shared(18).database("snapshot"), Kafka::shared());
     prepare(&db);

@@ -214,6 +214,53 @@ fn when_needed_reads_again_what_was_lost() {
     assert!(daemon.log().contains("does not exist, but the checkpoint says"), "{}", daemon.log());
 }
 
+/// What was told of each row, in order: operation and id.
+#[track_caller]
+fn told(records: &[ConsumedRecord]) -> Vec<String> {
+    let records = records.iter().filter(|record| !record.is_tombstone());
+    records.map(|record| format!("{}{}", record.op(), record.key_json()["id"])).collect()
+}
+
+#[test]
+fn always_reads_at_each_start_of_the_process_and_goes_on_where_it_was() {
+    let (db, kafka) = (Postgres::shared(18).database("snapshot"), Kafka::shared());
+    db.exec("create table t (id int primary key, v text); insert into t values (1, 'one')");
+    let builder = daemon(&db, kafka).set("snapshot.mode", "always").allow_log("session failed");
+    let mut daemon = builder.allow_log("taking another snapshot").start();
+    db.exec("insert into t values (2, 'two')");
+    let mut consumer = reader(&db, kafka);
+    assert_eq!(told(&records(&db, &mut consumer)), ["r1", "c2"]);
+    // A session that is opened again is no start.
+    db.exec(&format!(
+        "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = '{}'",
+        slot(&db)
+    ));
+    daemon.wait_metric("headwater_restarts_total", |times| times >= 1.0);
+    db.exec("insert into t values (3, 'three')");
+    assert_eq!(told(&records(&db, &mut consumer)), ["c3"]);
+    assert_eq!(daemon.terminate().code(), Some(0));
+    db.exec(
+        "delete from t where id = 1; update t set v = 'too' where id = 2; insert into t values (4, 'four')",
+    );
+    daemon.resume();
+    daemon.wait_ready();
+    db.exec("insert into t values (5, 'five')");
+    let second = records(&db, &mut consumer);
+    let (mut rows, changes) = (told(&second)[..3].to_vec(), told(&second)[3..].to_vec());
+    // Rows come as they lie in the table.
+    rows.sort();
+    assert_eq!((rows.join(" "), changes.join(" ")), ("r2 r3 r4".into(), "d1 u2 c4 c5".into()));
+    let ids: BTreeSet<_> = second.iter().map(|record| record.header("headwater.id")).collect();
+    assert_eq!(ids.len(), second.len(), "a tombstone has an id of its own too");
+    assert_eq!(daemon.terminate().code(), Some(0));
+    // Where nothing is left to go on with, it is the first snapshot again.
+    db.exec(&format!("select pg_drop_replication_slot('{}')", slot(&db)));
+    db.exec("delete from t where id < 5");
+    daemon.resume();
+    daemon.wait_ready();
+    assert_eq!(told(&records(&db, &mut consumer)), ["r5"]);
+}
+
 #[test]
 fn rows_and_columns_are_those_of_the_publication() {
     let (db, kafka) = (Postgres::shared(18).database("snapshot"), Kafka::shared());

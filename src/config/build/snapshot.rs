@@ -12,6 +12,7 @@ impl Builder<'_> {
                 Some("never") => SnapshotMode::Never,
                 Some("only") => SnapshotMode::Only,
                 Some("when_needed") => SnapshotMode::WhenNeeded,
+                Some("always") => SnapshotMode::Always,
                 _ => SnapshotMode::Initial,
             },
             tables: self.patterns("snapshot.tables", "schema.table"),

@@ -133,7 +133,9 @@ fn through(
     if let SnapshotSlot::Existing { lsn } = plan.slot {
         job.position.end_lsn = lsn;
     }
-    job.position.snapshot = Some(progress);
+    // Beside what is captured, the position stays one to go on at.
+    let kept = matches!(plan.slot, SnapshotSlot::Kept { .. });
+    job.position.snapshot = (!kept).then_some(progress);
     let telemetry = Telemetry::new(&job.shared.metrics, &job.position);
     let mut publishing = Publishing::new(publisher, telemetry, job.control);
     let course = Course::new(job.notifier.clone(), tables);
@@ -261,6 +263,12 @@ fn begin(
                 slot = source.slot, %lsn,
                 "the slot is older than the snapshot: what changed in between comes again behind it"
             );
+            readers.push(open()?);
+            let (exported, now) = first(&mut readers)?.export()?;
+            (exported, now, lsn)
+        }
+        SnapshotSlot::Kept { lsn, .. } => {
+            tracing::info!(%lsn, "reading the tables; what changed since the checkpoint comes behind the rows");
             readers.push(open()?);
             let (exported, now) = first(&mut readers)?.export()?;
             (exported, now, lsn)
