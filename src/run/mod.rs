@@ -69,7 +69,7 @@ pub async fn run(process: Process, pipelines: Vec<Config>) -> Result<u8> {
             config: Arc::new(config),
             metrics,
             fallback: Arc::default(),
-            snapshotted: Arc::default(),
+            snapshots: Arc::default(),
         })
         .collect();
     let watched = shared.iter().map(|shared| Watched {

@@ -4,7 +4,6 @@
 //! while the catalog is read ([`Brokers`]), and nothing is asked once per table.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -74,7 +73,7 @@ pub(crate) fn open(shared: &Shared, control: &Arc<Control>, runtime: &Handle) ->
     let capacity = sink.capacity();
     shared.metrics.pipeline().queue_capacity(capacity.bytes, capacity.records);
     let mode = match config.snapshot.mode {
-        SnapshotMode::Always if shared.snapshotted.load(Ordering::Relaxed) => SnapshotMode::WhenNeeded,
+        SnapshotMode::Always if shared.snapshots.is_taken() => SnapshotMode::WhenNeeded,
         mode => mode,
     };
     let plan = plan((config, mode), (&mut connection, &identity), checkpoint.as_ref(), state.as_ref())?;
@@ -234,7 +233,6 @@ impl Ready<'_> {
                     Taken::Ended(ended) => return Ok(First::Ended(ended)),
                 };
                 let connection = Connection::open(&config.name, &config.source, config.limits.max_message)?;
-                shared.snapshotted.store(true, Ordering::Relaxed);
                 let resume = match kept {
                     Some((_, resume)) => resume,
                     None => Resume { end_lsn: lsn, ..Resume::default() },

@@ -2,7 +2,6 @@
 //! and nothing else: the next one opens both sides anew and goes on at the checkpoint.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use rand::Rng;
@@ -22,6 +21,7 @@ use crate::run::heartbeat_query::run_heartbeat_query;
 use crate::run::repeats::Repeats;
 use crate::run::session::{Ended, Session, wall_clock};
 use crate::run::shutdown::Shutdown;
+use crate::run::snapshot::Attempts;
 use crate::run::start::{self, Opened};
 use crate::run::watch::watch_slot;
 use crate::source;
@@ -34,8 +34,8 @@ pub(crate) struct Shared {
     pub status: Arc<Status>,
     /// Whether to do without the spool.
     pub fallback: Arc<Fallback>,
-    /// A snapshot was taken since the process began, so that `snapshot.mode = "always"` asks for no other.
-    pub snapshotted: Arc<AtomicBool>,
+    /// What became of snapshots.
+    pub snapshots: Arc<Attempts>,
 }
 
 /// Runs sessions until the pipeline is to end; returns the exit code of a process with no other.
@@ -43,6 +43,7 @@ pub(crate) async fn supervise(shared: Shared, shutdown: Shutdown) -> u8 {
     let mut backoff = Backoff::new(&shared.config.retry);
     let mut repeats = Repeats::default();
     loop {
+        shared.snapshots.begin();
         let begun = shared.metrics.pipeline().last_progress().durable_batches;
         let error = match attempt(&shared, &shutdown).await {
             // Not a failure: what was read is durable, and the next session begins at once.
@@ -54,7 +55,8 @@ pub(crate) async fn supervise(shared: Shared, shutdown: Shutdown) -> u8 {
             tracing::warn!(%error, "session failed while draining; the next start goes on at the last checkpoint");
             return finish(&shared, Ended::DrainTimedOut);
         }
-        if shared.metrics.pipeline().last_progress().durable_batches > begun {
+        let durable = shared.metrics.pipeline().last_progress().durable_batches > begun;
+        if durable && !shared.snapshots.is_stuck() {
             backoff.progressed();
             repeats.progressed();
         }

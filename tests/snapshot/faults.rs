@@ -225,6 +225,22 @@ fn a_locked_table_is_waited_for_and_told() {
 }
 
 #[test]
+fn one_that_fails_at_the_same_place_each_time_is_given_up() {
+    let (db, kafka) = (Postgres::shared(18).database("snapshot"), Kafka::shared());
+    db.exec("create table t (id int primary key, v text); insert into t select n, n from generate_series(1, 500) n");
+    let statement = "select id / (id - 400) as id, v from t";
+    let overrides = toml::Table::from_iter([("public.t".to_owned(), statement.into())]);
+    let mut daemon = daemon(&db, kafka)
+        .set("snapshot.select_statement_overrides", overrides)
+        .set("retry.give_up_after", "500ms")
+        .allow_log("division by zero")
+        .allow_log("taking another snapshot")
+        .spawn();
+    assert_eq!(daemon.wait_exit(DEADLINE).code(), Some(75), "{}", daemon.log());
+    assert_eq!(slots(&db), "0");
+}
+
+#[test]
 fn a_wrong_statement_ends_it_and_leaves_no_slot() {
     let kafka = Kafka::shared();
     let db = Postgres::shared(18).database("snapshot");

@@ -105,6 +105,11 @@ impl<'a> Copying<'a> {
         Ok(any)
     }
 
+    /// Rows that were read so far.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows.total()
+    }
+
     /// The table that ended the reading, when it was the database that did.
     pub(super) fn refused(&self) -> Option<&'a Source> {
         self.sources.get(self.refused?)

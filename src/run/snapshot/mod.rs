@@ -8,6 +8,7 @@
 //!
 //! All connections are read by the data thread: what is done at the same time is done by the server.
 
+mod attempts;
 mod copying;
 mod course;
 mod publishing;
@@ -39,6 +40,7 @@ use crate::run::watch::watch_slot;
 use crate::source::catalog::CapturedTable;
 use crate::source::slot;
 use crate::source::{Connection, NewSlot, SlotSnapshot, SnapshotReader, Sql};
+pub(crate) use attempts::Attempts;
 use copying::Copying;
 use course::Course;
 use publishing::Publishing;
@@ -66,6 +68,14 @@ pub(crate) enum Taken {
     Ended(Ended),
 }
 
+/// How far it came, for those who deal with its end.
+#[derive(Default)]
+struct Reached {
+    /// A slot that nobody needs if this is the end.
+    made: bool,
+    rows: u64,
+}
+
 /// Where the snapshot stands.
 struct Begun {
     readers: Vec<SnapshotReader>,
@@ -91,8 +101,8 @@ pub(crate) fn take(
     let name = job.shared.config.source.slot.clone();
     let watcher = watch_slot(Arc::clone(job.sql), name, metrics.clone());
     let watcher = job.runtime.spawn(watcher.in_current_span());
-    let mut made = false;
-    let taken = through(&mut job, (plan, &tables), (connection, publisher), &mut made)
+    let mut reached = Reached::default();
+    let taken = through(&mut job, (plan, &tables), (connection, publisher), &mut reached)
         .map_err(|error| error.context("take snapshot"));
     watcher.abort();
     let outcome = match &taken {
@@ -100,9 +110,14 @@ pub(crate) fn take(
         Ok(Taken::Ended(_)) => SnapshotOutcome::Stopped,
         Err(_) => SnapshotOutcome::Failed,
     };
+    match &taken {
+        Ok(Taken::Through { .. }) => job.shared.snapshots.taken(),
+        Ok(Taken::Ended(_)) => {}
+        Err(_) => job.shared.snapshots.failed(reached.rows),
+    }
     metrics.snapshot().ended(outcome);
     metrics.pipeline().set_state(State::Connecting);
-    if made && outcome != SnapshotOutcome::Completed {
+    if reached.made && outcome != SnapshotOutcome::Completed {
         drop_slot(&job);
     }
     taken
@@ -125,7 +140,7 @@ fn through(
     job: &mut Job<'_>,
     (plan, tables): (&SnapshotPlan, &[CapturedTable]),
     (connection, publisher): (Connection, Publisher),
-    made: &mut bool,
+    reached: &mut Reached,
 ) -> Result<Taken> {
     let owns_slot = matches!(plan.slot, SnapshotSlot::Create { .. });
     let mut progress =
@@ -143,7 +158,7 @@ fn through(
     if !publishing.settle(&job.position)? {
         return Ok(Taken::Ended(Ended::Drained));
     }
-    let read = read(job, (plan.slot, tables), connection, (&mut publishing, &course), made);
+    let read = read(job, (plan.slot, tables), connection, (&mut publishing, &course), reached);
     if !matches!(read, Ok(Some(_))) {
         abort(job, &mut publishing, &course, read.as_ref().err());
     }
@@ -156,7 +171,7 @@ fn through(
     job.position.snapshot = only.then_some(progress);
     course.completed(publishing.publisher());
     // From here on a checkpoint that stands on the slot may be durable, whatever is heard of it.
-    *made = false;
+    reached.made = false;
     if !publishing.settle(&job.position)? {
         return Ok(Taken::Ended(Ended::Drained));
     }
@@ -183,9 +198,9 @@ fn read(
     (slot, tables): (SnapshotSlot, &[CapturedTable]),
     connection: Connection,
     (publishing, course): (&mut Publishing<'_>, &Course),
-    made: &mut bool,
+    reached: &mut Reached,
 ) -> Result<Option<Read>> {
-    let Begun { readers, context, start } = begin(job, slot, connection, tables, made)?;
+    let Begun { readers, context, start } = begin(job, slot, connection, tables, reached)?;
     job.position.end_lsn = start;
     let runtime = job.runtime;
     let mut settings = job.encoder.clone();
@@ -201,6 +216,7 @@ fn read(
     let began = Instant::now();
     let mut copying = Copying::new(readers, &sources, (rows, course), &metrics);
     let through = copying.run(publishing, &mut job.position);
+    reached.rows = copying.rows();
     if let Some(table) = copying.refused() {
         course.refused(table, publishing.publisher());
     }
@@ -228,7 +244,7 @@ fn begin(
     slot: SnapshotSlot,
     mut connection: Connection,
     tables: &[CapturedTable],
-    made: &mut bool,
+    reached: &mut Reached,
 ) -> Result<Begun> {
     let Config { name, source, snapshot, limits, .. } = &*job.shared.config;
     let open = || SnapshotReader::open(name, source, limits.max_message, snapshot.lock_timeout);
@@ -252,7 +268,7 @@ fn begin(
                 "creating the slot with a snapshot; it waits for transactions that are in progress"
             );
             let created = connection.create_slot(&wanted, super::start::SLOT_PATIENCE)?;
-            *made = true;
+            reached.made = true;
             let unnamed =
                 || Error::new(Kind::SourceProtocol, "the server created a slot and exported no snapshot");
             let point = created.consistent_point;
