@@ -11,14 +11,14 @@ pub(crate) struct Heartbeat {
     topic: TopicId,
     interval: Duration,
     next: Instant,
-    /// Nothing has become durable since the last one.
-    under_way: bool,
+    /// Batches that become durable until the last one is.
+    under_way: usize,
 }
 
 impl Heartbeat {
     /// The first one is due an interval after `now`.
     pub(crate) fn new(topic: TopicId, interval: Duration, now: Instant) -> Self {
-        Self { topic, interval, next: now + interval, under_way: false }
+        Self { topic, interval, next: now + interval, under_way: 0 }
     }
 
     /// Where they go.
@@ -28,23 +28,23 @@ impl Heartbeat {
 
     /// Whether to write one.
     pub(crate) fn is_due(&self, now: Instant) -> bool {
-        !self.under_way && now >= self.next
+        self.under_way == 0 && now >= self.next
     }
 
-    /// One was written.
-    pub(crate) fn written(&mut self, now: Instant) {
-        self.under_way = true;
+    /// One was written into the open batch; so many others, `sealed` before it, are not durable yet.
+    pub(crate) fn written(&mut self, now: Instant, sealed: usize) {
+        self.under_way = sealed + 1;
         self.next = now + self.interval;
     }
 
     /// A batch became durable.
     pub(crate) fn durable(&mut self) {
-        self.under_way = false;
+        self.under_way = self.under_way.saturating_sub(1);
     }
 
-    /// How long until one is due; none: not before something is durable.
+    /// How long until one is due; none: not before the last one is durable.
     pub(crate) fn wait(&self, now: Instant) -> Option<Duration> {
-        (!self.under_way).then(|| self.next.saturating_duration_since(now))
+        (self.under_way == 0).then(|| self.next.saturating_duration_since(now))
     }
 }
 
@@ -61,12 +61,16 @@ mod tests {
         let first = start + interval;
         assert!(heartbeat.is_due(first));
         assert_eq!(heartbeat.wait(first), Some(Duration::ZERO));
-        heartbeat.written(first);
+        heartbeat.written(first, 2);
         let later = first + 10 * interval;
         assert!(!heartbeat.is_due(later) && heartbeat.wait(later).is_none(), "the brokers are away");
+        for before in 0..2 {
+            heartbeat.durable();
+            assert!(!heartbeat.is_due(later), "{before}: a batch that was sealed before it");
+        }
         heartbeat.durable();
         assert!(heartbeat.is_due(later));
-        heartbeat.written(later);
+        heartbeat.written(later, 0);
         heartbeat.durable();
         assert!(!heartbeat.is_due(later + interval / 2));
         assert_eq!(heartbeat.wait(later + interval / 2), Some(interval / 2));

@@ -149,6 +149,11 @@ impl Publisher {
         self.written == self.records.len()
     }
 
+    /// Batches that are sealed and not durable yet.
+    pub(crate) fn sealed_batches(&self) -> usize {
+        self.ledger.len()
+    }
+
     /// Whether nothing is left to be done for what was encoded so far.
     pub(crate) fn is_settled(&self) -> bool {
         self.is_handed_over() && !self.group.is_open() && self.ledger.is_empty() && self.unstored.is_none()

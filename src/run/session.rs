@@ -190,7 +190,7 @@ impl Session {
             translator.heartbeat(heartbeat.topic(), clock, publisher.records());
             let bytes = publisher.records().byte_len() - before;
             publisher.added(bytes, now);
-            heartbeat.written(now);
+            heartbeat.written(now, publisher.sealed_batches());
             telemetry.heartbeat();
         }
     }
