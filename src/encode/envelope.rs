@@ -191,11 +191,12 @@ impl JsonEncoder {
         let lsn = lsn.format(event.lsn.0).as_bytes();
         let buffer = out.buffer();
         self.rows.start();
-        let quirky = self.settings.modes.quirky();
-        let moment = Moment { event, said: self.source.said(), lsn, now_ns, quirky };
-        let Body { value, key, noted } = match &plan.flat {
+        let (said, quirky) = (self.source.said(), self.settings.modes.quirky());
+        let moment = || Moment { event, said, lsn, now_ns, quirky };
+        let flat = plan.flat.as_ref();
+        let Body { value, key, noted } = match flat {
             None => push_envelope(&mut self.rows, plan, (event, &self.source), (lsn, now_ns), buffer)?,
-            Some(flat) => match flat.push(&mut self.rows, plan, &moment, buffer)? {
+            Some(flat) => match flat.push(&mut self.rows, plan, &moment(), buffer)? {
                 Some(body) => body,
                 None => return Ok(Written::default()),
             },
@@ -213,8 +214,8 @@ impl JsonEncoder {
         let other = buffer.len();
         push_other_key(&mut self.rows, plan, event, buffer)?;
         let other = other..buffer.len();
-        if let Some(flat) = &plan.flat {
-            flat.push_headers(&moment, buffer);
+        if let Some(flat) = flat {
+            flat.push_headers(&moment(), buffer);
         }
         self.headers.push(event.ordinal, lsn, buffer);
         if !self.rows.unavailable().is_empty() {
@@ -229,12 +230,12 @@ impl JsonEncoder {
         }
         let headers = other.start..buffer.len();
         let context = self.settings.context_headers;
-        let tombstone = event.tombstone && plan.flat.as_ref().is_none_or(FlatPlan::keeps_tombstones);
+        let tombstone = event.tombstone && flat.is_none_or(FlatPlan::keeps_tombstones);
         if tombstone {
             let start = buffer.len();
             buffer.extend_from_within(other);
-            if let Some(flat) = &plan.flat {
-                flat.push_tombstone_headers(&moment, buffer);
+            if let Some(flat) = flat {
+                flat.push_tombstone_headers(&moment(), buffer);
             }
             self.headers.push(event.ordinal + 1, lsn, buffer);
             let end = buffer.len();

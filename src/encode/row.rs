@@ -215,10 +215,14 @@ impl RowWriter {
     /// Whether the key of the old row, fillers and all, is another than that of the new one. What cannot be compared is not.
     #[cold]
     pub(super) fn key_differs(&mut self, plan: &TablePlan, old: Tuple<'_>, new: Tuple<'_>) -> bool {
-        let before = Source { row: Row::Key(old), old: None };
-        let Ok(before) = self.key_of(plan, before, KeyForm::Record).map(<[u8]>::to_vec) else { return false };
-        let after = Source { row: Row::Full(new), old: None };
-        self.key_of(plan, after, KeyForm::Record).is_ok_and(|after| before != after)
+        let mut before = std::mem::take(&mut self.spare);
+        before.clear();
+        let old = Source { row: Row::Key(old), old: None };
+        let known = self.key_of(plan, old, KeyForm::Record).map(|key| before.extend_from_slice(key)).is_ok();
+        let new = Source { row: Row::Full(new), old: None };
+        let differs = known && self.key_of(plan, new, KeyForm::Record).is_ok_and(|key| key != before);
+        self.spare = before;
+        differs
     }
 
     /// The key of any row.

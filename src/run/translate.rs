@@ -296,7 +296,7 @@ impl Translator {
     fn change(
         &mut self,
         oid: Oid,
-        change: Change<'_>,
+        mut change: Change<'_>,
         (lsn, now): (Lsn, Now),
         out: &mut Records,
     ) -> Result<()> {
@@ -321,14 +321,13 @@ impl Translator {
                 }
             }
         }
-        let change = match (&captured, change) {
-            (Some(Captured { table, .. }), Change::Update { old: Some(old @ OldTuple::Key(key)), new })
-                if encoder.moves_key(table.slot, key, new) =>
-            {
-                Change::Move { old, new }
+        if let (Some(Captured { table, .. }), Change::Update { old: Some(old @ OldTuple::Key(key)), new }) =
+            (&captured, change)
+        {
+            if encoder.moves_key(table.slot, key, new) {
+                change = Change::Move { old, new };
             }
-            (_, change) => change,
-        };
+        }
         let taken = assembler.takes(change.op());
         let (events, mut counters) = match captured {
             Some(Captured { table, counters }) => {
