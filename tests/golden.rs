@@ -47,6 +47,8 @@ const DEVIATIONS: &[(&str, Differ, &[&str], &str)] = &[
         "as in arrays"),
     ("characters", WithoutQuirks, &["public.c: headers"],
         "control characters of a key are escaped in the header that holds it, as JSON wants"),
+    ("column_lists_case", Always, &["public.Users: records"],
+        "as in lists_anchors"),
     ("column_mask", WithoutQuirks, &["public.p: value.after.note"],
         "a text is cut between characters, not in the middle of one"),
     ("ddl_columns_types", Always, &["public.t: value.schema.fields[].fields[].items.parameters.allowed"],
@@ -79,6 +81,8 @@ const DEVIATIONS: &[(&str, Differ, &[&str], &str)] = &[
         "an hstore and a time are no texts, and not cut"),
     ("masks_snapshot_types", Always, &["public.m: value.after.ci", "public.m: value.after.j", "public.m: value.after.u", "public.m: value.after.x"],
         "as in masks_every_column_chars"),
+    ("messages_only", Always, &["transaction: value.data_collections[].data_collection"],
+        "as in messages_tx"),
     ("messages_schemas", Always, &["transaction: value.data_collections[].data_collection"],
         "as in messages_tx"),
     ("messages_tx", Always, &["transaction: value.data_collections[].data_collection"],
@@ -127,6 +131,8 @@ const DEVIATIONS: &[(&str, Differ, &[&str], &str)] = &[
         "as in masks_every_column_chars: it is a domain over citext"),
     ("skipped_all", Always, &["transaction: value.data_collections[].data_collection"],
         "as in messages_tx"),
+    ("skipped_t_explicit", Always, &["transaction: records"],
+        "truncates that are skipped by name begin a transaction as those that are skipped by default do"),
     ("snapshot_arrays", WithoutQuirks, &["public.arr: value.after.bt", "public.arr: value.after.e", "public.arr: value.after.lt", "public.arr_odd: value.after.tv"],
         "as in arrays"),
     ("snapshot_numbers", WithoutQuirks, &["public.nums: value.after.r"],
@@ -219,41 +225,44 @@ macro_rules! cases {
 }
 
 cases! {
-    array_dimensions array_elements array_elements_modes arrays arrays_multidim arrays_plain
-    arrays_string_modes avro_names binary_base64 binary_base64_url binary_bytes binary_hex bits bits_snapshot
-    bulk characters column_exclude column_include column_include_no_key column_mask column_mask_schemas
-    column_mask_v2 columns_include_keys columns_none columns_schemas columns_skip_unchanged crud
-    database_settings database_settings_escape dates_far_adaptive dates_far_connect dates_far_isostring
-    dates_far_nanoseconds dates_far_structured ddl_columns_types ddl_enum ddl_in_transactions ddl_keys
-    ddl_recreate ddl_renames_filters ddl_tables decimal_format_schemas defaults_constants
-    defaults_constants_connect defaults_constants_modes defaults_constants_nanoseconds
+    alter_replica alter_types array_dimensions array_elements array_elements_modes arrays arrays_multidim
+    arrays_plain arrays_string_modes avro_names binary_base64 binary_base64_url binary_bytes binary_hex bits
+    bits_snapshot bulk characters column_exclude column_include column_include_no_key column_lists_case
+    column_lists_partial column_mask column_mask_schemas column_mask_v2 columns_include_keys columns_none
+    columns_schemas columns_skip_unchanged crud database_settings database_settings_escape dates_far_adaptive
+    dates_far_connect dates_far_isostring dates_far_nanoseconds dates_far_structured ddl_columns_types
+    ddl_enum ddl_in_transactions ddl_keys ddl_recreate ddl_renames_filters ddl_tables decimal_format_schemas
+    defaults_constants defaults_constants_connect defaults_constants_modes defaults_constants_nanoseconds
     defaults_constants_propagated defaults_constants_structured defaults_not_null defaults_not_null_isostring
-    domains domains_deep domains_deep_modes domains_snapshot empty_tables empty_vs_null encoding_euc_jp
-    encoding_latin1 encoding_win1252 enums_changes extensions_keys extensions_unknown fillers_adaptive
-    fillers_connect fillers_isostring fillers_structured filtered_publication generated generated_columns
-    generated_published geometry_special headers_keys headers_keys_numeric heartbeat heartbeat_named
-    hstore_map hstores hstores_map hstores_snapshot identifiers identifiers_avro inheritance interval_numeric
-    interval_string intervals intervals_string intervals_structured json_texts key_change key_change_tx
-    key_types keys_composite keys_of_types keys_of_types_connect keys_of_types_modes_schemas
-    keys_of_types_schemas keys_toast large_values lists_anchors lists_exclude lists_regex lists_schema_include
-    lists_schema_regex masks_and_source_types masks_every_column_chars masks_every_column_hash
-    masks_every_column_hash_v2 masks_every_column_truncate masks_regex masks_snapshot_types masks_with_schemas
-    message_key_columns message_keys_one_for_all message_keys_regex message_keys_several messages
-    messages_excluded messages_filtered messages_modes_base64 messages_schemas messages_tx money_digits
-    money_digits_double money_digits_precise names_avro_schemas names_avro_unicode names_odd
-    names_odd_avro_unicode names_odd_lists names_odd_snapshot no_keys_full no_primary_key not_null_modes
-    not_null_zero notifications notifications_empty notifications_no_data notifications_only
-    notifications_schemas notifications_subset null_default_off_schemas null_default_off_types
-    null_with_default null_with_default_off numbers_arrays numbers_arrays_double numbers_arrays_special
-    numbers_arrays_string numbers_double numbers_extremes numbers_extremes_double numbers_extremes_numeric
-    numbers_extremes_string numbers_json_numeric numbers_precise numbers_special_precise numbers_string
-    numbers_types_double numeric_keys objects order_shop origin partitions_attach partitions_attach_root
-    partitions_changes partitions_columns partitions_leaf partitions_root partitions_root_filtered
-    partitions_snapshot_root pg_output_settings pg_timezone_newyork pgvector placeholder_types postgis
-    propagate_by_types propagate_modes publication_disabled publication_filtered_changes publication_filters
-    ranges ranges_modes replica_full replica_full_types replica_identity_autoset replica_index_beside_key
-    replica_index_defaults replica_index_types replica_index_types_schemas replica_index_with_pk
-    root_partitions_schemas schema_changes schema_exclude schemas_arrays schemas_binary schemas_changes
+    delete_fillers_defaults_mix domains domains_deep domains_deep_modes domains_snapshot drop_add_toast
+    empty_tables empty_vs_null encoding_euc_jp encoding_latin1 encoding_win1252 enums_changes extensions_keys
+    extensions_unknown fillers_adaptive fillers_connect fillers_isostring fillers_structured
+    filtered_publication generated generated_columns generated_published geometry_special headers_keys
+    headers_keys_numeric heartbeat heartbeat_named hstore_map hstores hstores_map hstores_snapshot identifiers
+    identifiers_avro inheritance interval_numeric interval_string intervals intervals_string
+    intervals_structured json_texts key_change key_change_tx key_types keys_char_name keys_char_name_plain
+    keys_composite keys_equal_forms keys_equal_forms_full keys_of_types keys_of_types_connect
+    keys_of_types_modes_schemas keys_of_types_schemas keys_toast large_values lists_anchors lists_exclude
+    lists_partition_filtered lists_partition_leaf lists_partition_root lists_partition_via_root lists_regex
+    lists_schema_include lists_schema_regex masks_and_source_types masks_every_column_chars
+    masks_every_column_hash masks_every_column_hash_v2 masks_every_column_truncate masks_regex
+    masks_snapshot_types masks_with_schemas message_key_columns message_keys_one_for_all message_keys_regex
+    message_keys_several messages messages_excluded messages_filtered messages_modes_base64 messages_only
+    messages_schemas messages_tx money_digits money_digits_double money_digits_precise names_avro_schemas
+    names_avro_unicode names_odd names_odd_avro_unicode names_odd_lists names_odd_snapshot no_keys_full
+    no_primary_key not_null_modes not_null_zero notifications notifications_empty notifications_no_data
+    notifications_only notifications_schemas notifications_subset null_default_off_schemas
+    null_default_off_types null_with_default null_with_default_off numbers_arrays numbers_arrays_double
+    numbers_arrays_special numbers_arrays_string numbers_double numbers_extremes numbers_extremes_double
+    numbers_extremes_numeric numbers_extremes_string numbers_json_numeric numbers_precise
+    numbers_special_precise numbers_string numbers_types_double numeric_keys objects order_shop origin
+    partitions_attach partitions_attach_root partitions_changes partitions_columns partitions_leaf
+    partitions_root partitions_root_filtered partitions_snapshot_root pg_output_settings pg_timezone_newyork
+    pgvector placeholder_types postgis propagate_by_types propagate_modes publication_disabled
+    publication_filtered_changes publication_filters ranges ranges_modes replica_autoset_several replica_full
+    replica_full_types replica_identity_autoset replica_index_beside_key replica_index_defaults
+    replica_index_types replica_index_types_schemas replica_index_with_pk root_partitions_schemas
+    schema_changes schema_exclude schema_refresh_mode schemas_arrays schemas_binary schemas_changes
     schemas_crud schemas_defaults schemas_defaults_expressions schemas_defaults_types schemas_extensions
     schemas_hstore_map schemas_key_change schemas_keys schemas_messages schemas_not_null schemas_numbers
     schemas_numbers_string schemas_numbers_types schemas_pgvector schemas_postgis schemas_snapshot
@@ -261,36 +270,39 @@ cases! {
     schemas_times_connect schemas_times_isostring schemas_times_microseconds schemas_times_nanoseconds
     schemas_times_structured schemas_toast_arrays schemas_tx schemas_types schemas_types_misc shop_modes
     shop_snapshot skip_unchanged skip_unchanged_columns skip_unchanged_masks skip_unchanged_schemas
-    skipped_all skipped_cu skipped_cud skipped_deletes skipped_ops skipped_td skipped_updates
-    snapshot_all_types snapshot_all_types_connect snapshot_all_types_isostring snapshot_all_types_schemas
-    snapshot_all_types_structured snapshot_always snapshot_array_elements snapshot_arrays
-    snapshot_arrays_dimensions snapshot_dates_far snapshot_dates_far_connect snapshot_dates_far_isostring
+    skipped_all skipped_cu skipped_cud skipped_deletes skipped_ops skipped_t_explicit skipped_td
+    skipped_updates snapshot_all_types snapshot_all_types_connect snapshot_all_types_isostring
+    snapshot_all_types_schemas snapshot_all_types_structured snapshot_always snapshot_always_tables
+    snapshot_array_elements snapshot_arrays snapshot_arrays_dimensions snapshot_by_row_count
+    snapshot_by_row_count_down snapshot_dates_far snapshot_dates_far_connect snapshot_dates_far_isostring
     snapshot_dates_far_structured snapshot_defaults snapshot_defaults_connect snapshot_empty
-    snapshot_extensions snapshot_initial snapshot_initial_tx snapshot_json snapshot_keys_columns
-    snapshot_masks snapshot_names_unknown snapshot_numbers snapshot_numbers_extremes
-    snapshot_numbers_extremes_double snapshot_numbers_extremes_string snapshot_only snapshot_override
-    snapshot_overrides_joins snapshot_partitions snapshot_partitions_types snapshot_postgis snapshot_ranges
-    snapshot_schemas_misc snapshot_subset snapshot_subset_schemas snapshot_tables_kinds snapshot_text_binary
+    snapshot_extensions snapshot_first_empty snapshot_generated_key snapshot_generated_masks snapshot_initial
+    snapshot_initial_tx snapshot_json snapshot_keys_columns snapshot_list_order snapshot_masks
+    snapshot_names_unknown snapshot_numbers snapshot_numbers_extremes snapshot_numbers_extremes_double
+    snapshot_numbers_extremes_string snapshot_only snapshot_override snapshot_overrides_joins
+    snapshot_partitions snapshot_partitions_types snapshot_postgis snapshot_ranges snapshot_schemas_misc
+    snapshot_subset snapshot_subset_schemas snapshot_tables_kinds snapshot_text_binary snapshot_threads_tx
     snapshot_times snapshot_toast snapshot_types snapshot_types_isostring snapshot_types_structured
-    source_type_propagated source_types source_types_by_type source_types_serial statements table_filters
-    texts time_arrays time_arrays_connect time_arrays_isostring time_arrays_nanoseconds time_arrays_structured
-    times_adaptive times_adaptive_far times_adaptive_time_microseconds times_connect times_connect_far
-    times_interval_string times_isostring times_isostring_far times_microseconds times_nanoseconds
-    times_special times_special_nanoseconds times_special_structured times_structured toast_arrays
-    toast_arrays_modes toast_connect toast_default toast_full toast_isostring toast_keys_masks
-    toast_nanoseconds toast_placeholder toast_schemas toast_structured toast_types tombstones_off
-    tombstones_off_schemas topic_delimiter topics transactions_savepoints truncate truncate_skipped truncates
-    tx_metadata tx_plain tx_prepared tx_statements tx_topic_name types_ext types_in_one_schemas_false_key
-    types_misc types_system types_unknown_included unique_keys_names unknown_types unknown_types_hex unwrap
-    unwrap_before_after unwrap_before_after_schemas unwrap_column_lists unwrap_columns unwrap_columns_modes
-    unwrap_columns_schemas unwrap_delete_to_tombstone unwrap_delete_to_tombstone_schemas unwrap_drop
-    unwrap_drop_fields unwrap_events unwrap_events_schemas unwrap_fields unwrap_fields_no_transaction
-    unwrap_fields_schemas unwrap_fields_snapshot unwrap_keys unwrap_keys_rewrite_schemas unwrap_messages_null
-    unwrap_names unwrap_names_adjusted unwrap_null_with_default unwrap_null_with_default_honest
-    unwrap_null_with_default_off unwrap_null_with_default_tombstone unwrap_partitions unwrap_rewrite
-    unwrap_rewrite_schemas unwrap_rewrite_tombstones unwrap_schema_changes unwrap_snapshot unwrap_toast
-    unwrap_toast_full unwrap_tombstone_schemas unwrap_tombstones_off unwrap_types_schemas unwrap_value_schemas
-    wide_table
+    source_type_propagated source_types source_types_by_type source_types_serial statements
+    stream_every_kind_tx table_filters texts time_arrays time_arrays_connect time_arrays_isostring
+    time_arrays_nanoseconds time_arrays_structured times_adaptive times_adaptive_far
+    times_adaptive_time_microseconds times_connect times_connect_far times_interval_string times_isostring
+    times_isostring_far times_microseconds times_nanoseconds times_special times_special_nanoseconds
+    times_special_structured times_structured toast_arrays toast_arrays_modes toast_connect toast_default
+    toast_full toast_full_types toast_isostring toast_keys_masks toast_nanoseconds toast_placeholder
+    toast_schemas toast_structured toast_types tombstones_off tombstones_off_schemas topic_delimiter topics
+    transactions_savepoints truncate truncate_skipped truncates tx_metadata tx_plain tx_prepared tx_statements
+    tx_tables_order tx_topic_name types_ext types_in_one_schemas_false_key types_misc types_mixed_shop
+    types_mixed_shop_iso types_mixed_shop_plain types_mixed_shop_snapshot types_system types_unknown_included
+    unique_keys_names unknown_types unknown_types_hex unwrap unwrap_before_after unwrap_before_after_schemas
+    unwrap_column_lists unwrap_columns unwrap_columns_modes unwrap_columns_schemas unwrap_delete_to_tombstone
+    unwrap_delete_to_tombstone_schemas unwrap_drop unwrap_drop_fields unwrap_events unwrap_events_schemas
+    unwrap_fields unwrap_fields_no_transaction unwrap_fields_schemas unwrap_fields_snapshot unwrap_keys
+    unwrap_keys_rewrite_schemas unwrap_messages_null unwrap_names unwrap_names_adjusted
+    unwrap_null_with_default unwrap_null_with_default_honest unwrap_null_with_default_off
+    unwrap_null_with_default_tombstone unwrap_partitions unwrap_rewrite unwrap_rewrite_schemas
+    unwrap_rewrite_tombstones unwrap_schema_changes unwrap_snapshot unwrap_toast unwrap_toast_full
+    unwrap_tombstone_schemas unwrap_tombstones_off unwrap_types_schemas unwrap_value_schemas wide_table
 }
 
 #[test]

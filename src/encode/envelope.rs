@@ -11,7 +11,7 @@ use super::flat::FlatPlan;
 use super::headers::Headers;
 use super::plan::{DroppedColumn, TablePlan};
 use super::records::{Records, push_header};
-use super::row::{KeyForm, RowWriter, Source, look_alike, tell_lossy};
+use super::row::{KeyForm, RowWriter, Source, tell_lossy};
 use super::source::{Order, SourceBlocks};
 use super::table_schemas::Naming;
 use super::writer::push_int;
@@ -108,9 +108,9 @@ impl JsonEncoder {
     }
 
     /// Whether an update of a row of which both states are known changes nothing that an event would show.
-    pub fn is_unchanged(&self, slot: TableSlot, old: Tuple<'_>, new: Tuple<'_>) -> bool {
+    pub fn is_unchanged(&mut self, slot: TableSlot, old: Tuple<'_>, new: Tuple<'_>) -> bool {
         let plan = self.plans.get(slot.0 as usize).and_then(Option::as_ref);
-        plan.is_some_and(|plan| look_alike(plan, old, new))
+        plan.is_some_and(|plan| self.rows.look_alike(plan, old, new))
     }
 
     /// Whether records are Debezium's where those say something else than the row.
@@ -118,11 +118,10 @@ impl JsonEncoder {
         self.settings.modes.quirky()
     }
 
-    /// Whether an update of which the old row holds no more than the replica identity moves the row to another key, as Debezium sees
-    /// it: by the keys that it writes, in which fillers stand for what the old row does not hold.
-    pub fn moves_key(&mut self, slot: TableSlot, old: Tuple<'_>, new: Tuple<'_>) -> bool {
+    /// Whether an update moves the row to another key, by the keys that are written: fillers stand for what the old row does not hold.
+    pub fn moves_key(&mut self, slot: TableSlot, old: Row<'_>, new: Tuple<'_>) -> bool {
         let plan = self.plans.get(slot.0 as usize).and_then(Option::as_ref);
-        plan.is_some_and(|plan| plan.quirky && plan.keyed && self.rows.key_differs(plan, old, new))
+        plan.is_some_and(|plan| plan.keyed && self.rows.key_differs(plan, old, new))
     }
 
     /// Renders what the events of the transaction share.

@@ -212,15 +212,42 @@ impl RowWriter {
         Ok(())
     }
 
+    /// Whether two rows look the same in `before` and `after`, and have the same key. What an update did not send it did not change.
+    pub(super) fn look_alike(&mut self, plan: &TablePlan, old: Tuple<'_>, new: Tuple<'_>) -> bool {
+        let mut values = old.iter().zip(new.iter());
+        plan.columns.iter().all(|column| {
+            let Some((old, new)) = values.next() else { return false };
+            // Debezium does not look at what is in the key alone, and compares what it would write.
+            let seen = if plan.quirky { column.fragment.is_some() } else { column.is_written() };
+            let same = !seen || old == new || new == Value::Unchanged || column.hides(old, new);
+            same || plan.quirky && self.are_written_the_same(column, old, new)
+        })
+    }
+
+    fn are_written_the_same(&mut self, column: &ColumnPlan, old: Value<'_>, new: Value<'_>) -> bool {
+        let (Value::Text(old), Value::Text(new)) = (old, new) else { return false };
+        let mut out = std::mem::take(&mut self.spare);
+        out.clear();
+        let mut write =
+            |text| column.writer.write(text, &mut out, &mut self.scratch).is_ok().then_some(out.len());
+        let same = match (write(old), write(new)) {
+            (Some(middle), Some(_)) => out.get(..middle) == out.get(middle..),
+            _ => false,
+        };
+        self.spare = out;
+        same
+    }
+
     /// Whether the key of the old row, fillers and all, is another than that of the new one. What cannot be compared is not.
     #[cold]
-    pub(super) fn key_differs(&mut self, plan: &TablePlan, old: Tuple<'_>, new: Tuple<'_>) -> bool {
+    pub(super) fn key_differs(&mut self, plan: &TablePlan, old: Row<'_>, new: Tuple<'_>) -> bool {
         let mut before = std::mem::take(&mut self.spare);
         before.clear();
-        let old = Source { row: Row::Key(old), old: None };
-        let known = self.key_of(plan, old, KeyForm::Record).map(|key| before.extend_from_slice(key)).is_ok();
-        let new = Source { row: Row::Full(new), old: None };
-        let differs = known && self.key_of(plan, new, KeyForm::Record).is_ok_and(|key| key != before);
+        let source = Source { row: old, old: None };
+        let known =
+            self.key_of(plan, source, KeyForm::Record).map(|key| before.extend_from_slice(key)).is_ok();
+        let source = Source { row: Row::Full(new), old: Some(old) };
+        let differs = known && self.key_of(plan, source, KeyForm::Record).is_ok_and(|key| key != before);
         self.spare = before;
         differs
     }
@@ -410,17 +437,6 @@ pub(super) fn tell_lossy(plan: &mut TablePlan, row: Row<'_>) -> Option<usize> {
         }
     }
     None
-}
-
-/// Whether two rows look the same in `before` and `after`, and have the same key. What an update did not send it did not change.
-pub(super) fn look_alike(plan: &TablePlan, old: Tuple<'_>, new: Tuple<'_>) -> bool {
-    let mut values = old.iter().zip(new.iter());
-    plan.columns.iter().all(|column| {
-        let Some((old, new)) = values.next() else { return false };
-        // Debezium does not look at what is in the key alone.
-        let seen = if plan.quirky { column.fragment.is_some() } else { column.is_written() };
-        !seen || old == new || new == Value::Unchanged || column.hides(old, new)
-    })
 }
 
 /// The values of a row beside those of the old one.

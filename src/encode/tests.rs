@@ -497,7 +497,7 @@ fn an_update_of_nothing_that_is_written_is_none() {
     );
     table.columns[2].selected = false;
     table.columns[3].mask = Some(Mask::Truncate { chars: 2 });
-    let encoder = encoder(settings("s"), &table, &context(1, 0, None));
+    let mut encoder = encoder(settings("s"), &table, &context(1, 0, None));
     let old = message(&[text("1"), text("s"), text("7"), text("mask")]);
     for (new, same) in [
         ([text("1"), text("s"), text("7"), text("mask")], true),
@@ -508,6 +508,19 @@ fn an_update_of_nothing_that_is_written_is_none() {
     ] {
         let new = message(&new);
         assert_eq!(encoder.is_unchanged(table.slot, row(&old), row(&new)), same, "{new:?}");
+    }
+}
+
+/// The recording `keys_equal_forms_full`.
+#[test]
+fn an_update_that_is_written_the_same_is_none_to_debezium() {
+    let table = table("public", "t", vec![column("n", NUMERIC, true)], vec![0]);
+    for (quirks, same) in [(Quirks::None, false), (Quirks::Debezium, true)] {
+        let modes = Modes { quirks, ..Modes::default() };
+        let mut encoder = encoder(EncodeSettings { modes, ..settings("s") }, &table, &context(1, 0, None));
+        let [old, new, other] = ["1.0", "1.00", "1.1"].map(|number| message(&[text(number)]));
+        assert_eq!(encoder.is_unchanged(table.slot, row(&old), row(&new)), same);
+        assert!(!encoder.is_unchanged(table.slot, row(&old), row(&other)));
     }
 }
 
@@ -547,12 +560,11 @@ fn a_filler_in_the_key_of_the_old_row_is_another_key() {
         let mut encoder = encoder(EncodeSettings { modes, ..settings("t") }, &table, &context(1, 0, None));
         let old = message(&[text("1"), NULL]);
         let new = message(&[text("2"), if new.is_empty() { NULL } else { text(new) }]);
-        encoder.moves_key(table.slot, row(&old), row(&new))
+        encoder.moves_key(table.slot, Row::Key(row(&old)), row(&new))
     };
     let quirky = Modes { quirks: Quirks::Debezium, ..Modes::default() };
     assert!(moves(quirky, true, "5") && moves(quirky, false, "5"));
     assert!(!moves(quirky, true, "0") && !moves(quirky, false, ""));
-    assert!(!moves(Modes::default(), true, "5"));
 }
 
 #[test]

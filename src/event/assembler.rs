@@ -78,6 +78,11 @@ pub enum Change<'a> {
         old: OldTuple<'a>,
         new: Tuple<'a>,
     },
+    /// An update that leaves the row its key, as the keys that are written tell.
+    Stay {
+        old: OldTuple<'a>,
+        new: Tuple<'a>,
+    },
     Delete(OldTuple<'a>),
     Truncate,
 }
@@ -87,7 +92,7 @@ impl Change<'_> {
     pub const fn op(&self) -> Op {
         match self {
             Self::Insert(_) => Op::Create,
-            Self::Update { .. } | Self::Move { .. } => Op::Update,
+            Self::Update { .. } | Self::Move { .. } | Self::Stay { .. } => Op::Update,
             Self::Delete(_) => Op::Delete,
             Self::Truncate => Op::Truncate,
         }
@@ -166,6 +171,11 @@ impl Assembler {
         self.messages = 0;
         self.sequence += 1;
         !self.skip
+    }
+
+    /// Whether truncates are the one operation that is not written.
+    pub fn leaves_out_truncates_alone(&self) -> bool {
+        self.left_out == [Op::Truncate]
     }
 
     /// Whether events of this operation are written.
@@ -313,6 +323,7 @@ impl Assembler {
             }
             Change::Update { old, new } => self.update(table, old, new, lsn),
             Change::Move { old, new } => self.moved(table, old.row(), new, lsn),
+            Change::Stay { old, new } => self.stayed(table, Some(old.row()), new, lsn),
         }
     }
 
@@ -327,6 +338,17 @@ impl Assembler {
         if let Some(before) = before.filter(|before| key_changed(table, *before, new)) {
             return self.moved(table, before, new, lsn);
         }
+        self.stayed(table, before, new, lsn)
+    }
+
+    /// An update of a row that keeps its key.
+    fn stayed<'a>(
+        &mut self,
+        table: &'a Table,
+        before: Option<Row<'a>>,
+        new: Tuple<'a>,
+        lsn: Lsn,
+    ) -> Events<'a> {
         let sent = self.old_rows == OldRows::Sent;
         let shown = before.filter(|before| sent || matches!(before, Row::Full(_)));
         let after = Some(Row::Full(new));
@@ -404,7 +426,8 @@ struct Draft<'a> {
 }
 
 impl<'a> OldTuple<'a> {
-    fn row(self) -> Row<'a> {
+    /// The row that it is.
+    pub fn row(self) -> Row<'a> {
         match self {
             OldTuple::Key(tuple) => Row::Key(tuple),
             OldTuple::Full(tuple) => Row::Full(tuple),
@@ -423,7 +446,7 @@ impl<'a> Row<'a> {
 
 /// Whether an update moved the row to another key. Columns of the key that the old row does not hold (the key is not the
 /// replica identity) cannot be compared and count as unchanged.
-fn key_changed(table: &Table, before: Row<'_>, new: Tuple<'_>) -> bool {
+pub fn key_changed(table: &Table, before: Row<'_>, new: Tuple<'_>) -> bool {
     let whole = matches!(before, Row::Full(_)) || table.replica_identity == ReplicaIdentity::Full;
     let differs = |index: usize, column: &crate::event::Column| {
         if !whole && !column.identity {
@@ -575,6 +598,10 @@ mod tests {
             assert_eq!((event.op, event.before.is_some()), (Op::Update, shown));
             assert!(event.old.is_none(), "it has no whole values");
         }
+        let whole = Change::Stay { old: OldTuple::Full(tuple(&old)), new: tuple(&new) };
+        let keyed = table(0, &[1]);
+        let event = begun(Resume::default(), 100).change(&keyed, whole, Lsn(1)).first;
+        assert_eq!((event.op, event.before.is_some()), (Op::Update, true), "whatever its values are");
         let moved = Change::Move { old: key, new: tuple(&new) };
         assert_eq!(moved.op(), Op::Update);
         let events = begun(Resume::default(), 100).change(&outside, moved, Lsn(1));

@@ -7,7 +7,7 @@ mod resolve;
 mod route;
 mod select;
 
-pub use assembler::{Assembler, Change, Events, MessagePlace, OldRows, Resume};
+pub use assembler::{Assembler, Change, Events, MessagePlace, OldRows, Resume, key_changed};
 pub use model::{
     Column, Event, EventId, KeyOf, Op, OtherKey, Row, SnapshotRecord, Table, TableSlot, TopicId,
     TransactionContext,

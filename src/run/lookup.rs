@@ -25,8 +25,8 @@ pub(crate) struct Lookup {
     types: HashMap<Oid, TypeDetails>,
     prefetch: Option<JoinHandle<Result<Prefetched>>>,
     asked: Instant,
-    /// Which unique index is a key: see [`catalog::table_details`].
-    any_index: bool,
+    /// What is a key and a default: see [`catalog::table_details`].
+    as_debezium: bool,
 }
 
 type Prefetched = (Vec<TableDetails>, Vec<TypeDetails>);
@@ -34,10 +34,10 @@ type Prefetched = (Vec<TableDetails>, Vec<TypeDetails>);
 impl Lookup {
     /// Begins to read what is known of `captured` in one go, so that a start with a thousand tables takes two queries. The
     /// stream starts meanwhile; the first relation waits for the answer.
-    pub(crate) fn prefetch(sql: Arc<Sql>, runtime: Handle, captured: Vec<Oid>, any_index: bool) -> Self {
-        let prefetch = Some(runtime.spawn(read_all(Arc::clone(&sql), captured, any_index)));
+    pub(crate) fn prefetch(sql: Arc<Sql>, runtime: Handle, captured: Vec<Oid>, as_debezium: bool) -> Self {
+        let prefetch = Some(runtime.spawn(read_all(Arc::clone(&sql), captured, as_debezium)));
         let (tables, types) = (HashMap::new(), HashMap::new());
-        Self { sql, runtime, tables, types, prefetch, asked: Instant::now(), any_index }
+        Self { sql, runtime, tables, types, prefetch, asked: Instant::now(), as_debezium }
     }
 
     fn take_prefetched(&mut self) -> Result<()> {
@@ -84,7 +84,7 @@ impl Describe for Lookup {
             self.types.remove(oid);
         }
         self.fetch_types(&types)?;
-        let found = self.ask(catalog::table_details(&self.sql, &[relation.oid], self.any_index))?;
+        let found = self.ask(catalog::table_details(&self.sql, &[relation.oid], self.as_debezium))?;
         Ok(found.into_iter().next())
     }
 
@@ -105,8 +105,8 @@ fn fits(details: &TableDetails, relation: &Relation) -> bool {
         && relation.columns.iter().all(known)
 }
 
-async fn read_all(sql: Arc<Sql>, captured: Vec<Oid>, any_index: bool) -> Result<Prefetched> {
-    let tables = catalog::table_details(&sql, &captured, any_index).await?;
+async fn read_all(sql: Arc<Sql>, captured: Vec<Oid>, as_debezium: bool) -> Result<Prefetched> {
+    let tables = catalog::table_details(&sql, &captured, as_debezium).await?;
     let mut oids: Vec<Oid> =
         tables.iter().flat_map(|table| table.columns.iter().map(|column| column.type_oid)).collect();
     oids.sort_unstable();

@@ -1,12 +1,14 @@
 //! The pure middle of the house in one value: a message of the stream in, records out. No socket, no clock.
 
-use crate::decode::{self, Message, Mode, OldTuple, Relation, RelationBody, RelationCache};
+use crate::decode::{self, Message, Mode, OldTuple, Relation, RelationBody, RelationCache, Tuple};
 use crate::encode::{
     self, CollectionCount, JsonEncoder, MESSAGE_COLLECTION, MessageEvent, MessageScope, Records,
     TransactionRecord,
 };
 use crate::error::{Error, Kind, Result};
-use crate::event::{Assembler, Change, OldRows, Op, Resume, Router, Selection, Table, TableSlot, TopicId};
+use crate::event::{
+    self, Assembler, Change, OldRows, Op, Resume, Router, Selection, Table, TableSlot, TopicId,
+};
 use crate::lsn::{Lsn, Oid, UnixMicros};
 use crate::observe::{Metrics, TableCounters};
 use crate::run::describe::Describe;
@@ -274,7 +276,7 @@ impl Translator {
             let topic = self.router.table(&relation.schema, &relation.name);
             let details = describe.table(relation)?;
             let find = |oid| describe.type_details(oid);
-            let mut table = crate::event::resolve(relation, (slot, topic), details.as_ref(), find, &selected);
+            let mut table = event::resolve(relation, (slot, topic), details.as_ref(), find, &selected);
             let left_out =
                 prepare::table(&mut table, &self.selection, &mut self.encoder, self.router.name(topic));
             let counters = self.metrics.table(&table.schema, &table.name);
@@ -321,11 +323,9 @@ impl Translator {
                 }
             }
         }
-        if let (Some(Captured { table, .. }), Change::Update { old: Some(old @ OldTuple::Key(key)), new }) =
-            (&captured, change)
-        {
-            if encoder.moves_key(table.slot, key, new) {
-                change = Change::Move { old, new };
+        if let (Some(Captured { table, .. }), Change::Update { old: Some(old), new }) = (&captured, change) {
+            if encoder.is_quirky() {
+                change = as_debezium(table, encoder, old, new);
             }
         }
         let taken = assembler.takes(change.op());
@@ -340,6 +340,11 @@ impl Translator {
         // and so does an update of a key whose two events are left out by themselves.
         if let Some(events) = events.as_ref().filter(|_| !taken) {
             self.filtered.operation += events.iter().flatten().count() as u64;
+            // Debezium's publication has truncates unless it is told which operations to skip.
+            let sent = matches!(change, Change::Truncate) && assembler.leaves_out_truncates_alone();
+            if sent && encoder.is_quirky() && !assembler.has_begun() {
+                begin_encoded(assembler, encoder, settings, lsn, out)?;
+            }
             return Ok(());
         }
         if !assembler.has_begun() {
@@ -393,8 +398,8 @@ impl Translator {
         } else if assembler.is_durable(place.ordinal) {
             self.replayed += 1;
         } else {
-            let order =
-                encode::Order { total: place.total_order, data_collection: place.data_collection_order };
+            let data_collection = if encoder.is_quirky() { 1 } else { place.data_collection_order };
+            let order = encode::Order { total: place.total_order, data_collection };
             let scope = MessageScope::Transactional { ordinal: place.ordinal, order };
             encoder.message(&message.event(router.named(topic), scope), now.nanos(), out)?;
             self.messages += 1;
@@ -437,17 +442,34 @@ impl Translator {
                 let Captured { table, .. } = tables.get(slot.0 as usize)?.as_ref()?;
                 Some(CollectionCount { schema: &table.schema, table: &table.name, events })
             });
-            let messages = Some(assembler.message_count()).filter(|count| *count > 0);
-            let counts = counts.chain(messages.map(|events| CollectionCount {
-                schema: "",
-                table: MESSAGE_COLLECTION,
-                events,
-            }));
+            // To Debezium each message is a collection of its own.
+            let messages = assembler.message_count();
+            let (collections, events) = if encoder.is_quirky() { (messages, 1) } else { (1, messages) };
+            let messages = CollectionCount { schema: "", table: MESSAGE_COLLECTION, events };
+            let counts = counts.chain((0..collections).filter(|_| events > 0).map(|_| messages));
             let record = TransactionRecord { topic, lsn: end_lsn, ordinal: assembler.next_ordinal() };
             encoder.end_record(record, assembler.event_count(), counts, out)?;
         }
         assembler.commit(end_lsn);
         Ok(due)
+    }
+}
+
+/// An update as Debezium sees it, which compares the keys that it writes: other values may be the same in a key, and fillers stand
+/// for what the old row does not hold.
+fn as_debezium<'a>(
+    table: &Table,
+    encoder: &mut JsonEncoder,
+    old: OldTuple<'a>,
+    new: Tuple<'a>,
+) -> Change<'a> {
+    let other = match old {
+        OldTuple::Key(_) => true,
+        OldTuple::Full(_) => event::key_changed(table, old.row(), new),
+    };
+    match old.row() {
+        row if other && encoder.moves_key(table.slot, row, new) => Change::Move { old, new },
+        _ => Change::Stay { old, new },
     }
 }
 
@@ -514,7 +536,7 @@ pub(super) mod tests {
     use super::*;
     use crate::encode::{EncodeSettings, Modes};
     use crate::lsn::Xid;
-    use crate::modes::TextEncoding;
+    use crate::modes::{Quirks, TextEncoding};
     use crate::observe::About;
     use crate::source::catalog::{TableDetails, TypeDetails};
 
@@ -531,6 +553,10 @@ pub(super) mod tests {
     }
 
     pub(in crate::run) fn translator() -> Translator {
+        with_modes(Modes::default())
+    }
+
+    fn with_modes(modes: Modes) -> Translator {
         let config = crate::sink::sample::config("");
         let encoder = JsonEncoder::new(EncodeSettings {
             name: "shop".into(),
@@ -541,7 +567,7 @@ pub(super) mod tests {
             context_headers: false,
             placeholder: String::new(),
             texts: TextEncoding::Utf8,
-            modes: Modes::default(),
+            modes,
             flat: None,
         });
         let parts = Parts {
@@ -712,6 +738,36 @@ pub(super) mod tests {
             (end["event_count"].as_u64(), end["data_collections"].to_string()),
             (Some(2), r#"[{"data_collection":"message","event_count":2}]"#.to_owned())
         );
+    }
+
+    /// The recordings `messages_only` and `tx_tables_order`.
+    #[test]
+    fn debezium_counts_each_message_by_itself_and_begins_with_a_truncate() {
+        let quirky = Modes { quirks: Quirks::Debezium, ..Modes::default() };
+        let run = |modes, skip: &[Op], bodies: &[Vec<u8>]| {
+            let mut translator = with_modes(modes);
+            translator.assembler = Assembler::new(Resume::default(), skip.to_vec());
+            translator.settings.transaction_topic = Some(translator.router.named("shop.transaction"));
+            let mut records = Records::default();
+            for body in bodies {
+                translated(&mut translator, body, &mut records).unwrap();
+            }
+            records
+        };
+        let counts = |records: &Records, index| {
+            let end: serde_json::Value =
+                serde_json::from_slice(records.get(index).unwrap().value.unwrap()).unwrap();
+            (end["event_count"].as_u64(), end["data_collections"].to_string())
+        };
+        let messages = [begin(104), logical(true, 96, "a"), logical(true, 97, "b"), commit(104, 120)];
+        let one = r#"{"data_collection":"message","event_count":1}"#;
+        assert_eq!(counts(&run(quirky, &[], &messages), 3), (Some(2), format!("[{one},{one}]")));
+        let truncate = b"T\0\0\0\x01\0\0\0\0\x01".to_vec();
+        let truncates = [begin(104), relation(Order::after(0), 1, "t"), truncate, commit(104, 120)];
+        let records = run(quirky, &[Op::Truncate], &truncates);
+        assert_eq!((records.len(), counts(&records, 1)), (2, (Some(0), "[]".to_owned())));
+        assert!(run(quirky, &[Op::Truncate, Op::Delete], &truncates).is_empty(), "it is not published then");
+        assert!(run(Modes::default(), &[Op::Truncate], &truncates).is_empty());
     }
 
     #[test]

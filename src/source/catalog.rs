@@ -30,7 +30,7 @@ pub struct ColumnDetails {
     pub type_oid: Oid,
     pub typmod: i32,
     pub not_null: bool,
-    /// `pg_get_expr` of the default; none for generated columns.
+    /// `pg_get_expr` of the default; of generated columns, whose expression Debezium takes for one, only on its terms.
     pub default: Option<String>,
     /// GENERATED ALWAYS AS (…), stored or virtual.
     pub generated: bool,
@@ -101,12 +101,12 @@ pub async fn captured_tables(sql: &Sql, patterns: &TablePatterns) -> Result<Vec<
     Ok(tables)
 }
 
-/// Columns and key of each of `tables`; those that do not exist any more are left out. `any_index`: without a primary key and a
-/// replica identity the key is the first unique index by its name, as Debezium has it, be it of nullable columns, a partial one, or
-/// one that includes more than it is unique by.
-pub async fn table_details(sql: &Sql, tables: &[Oid], any_index: bool) -> Result<Vec<TableDetails>> {
+/// Columns and key of each of `tables`; those that do not exist any more are left out. `as_debezium`: without a primary key
+/// and a replica identity the key is the first unique index by its name, be it of nullable columns, a partial one, or one that includes
+/// more than it is unique by; what a generated column is generated from is its default.
+pub async fn table_details(sql: &Sql, tables: &[Oid], as_debezium: bool) -> Result<Vec<TableDetails>> {
     let oids: Vec<u32> = tables.iter().map(|oid| oid.0).collect();
-    let rows = sql.query(&details_query(sql.version(), any_index), &[&oids]).await;
+    let rows = sql.query(&details_query(sql.version(), as_debezium), &[&oids]).await;
     let rows = rows.map_err(|error| error.context("read table details"))?;
     let mut details: Vec<TableDetails> = Vec::with_capacity(tables.len());
     for row in &rows {
@@ -204,10 +204,10 @@ WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND c.oid >= 16384
 ORDER BY 2, 3";
 
 /// One row per column; the key is that of the best index: primary, replica identity, all NOT NULL, oldest; or the first by its name.
-fn details_query(version: ServerVersion, any_index: bool) -> String {
+fn details_query(version: ServerVersion, as_debezium: bool) -> String {
     let generated = if version.at_least(12) { "a.attgenerated <> ''" } else { "false" };
     let key_columns = if version.at_least(11) { "i.indnkeyatts" } else { "i.indnatts" };
-    let (partial, included, order) = if any_index {
+    let (partial, included, order) = if as_debezium {
         ("true", "NOT (i.indisprimary OR i.indisreplident)", "indisclustered DESC, name")
     } else {
         ("i.indpred IS NULL", "false", "not_null DESC, indexrelid")
@@ -229,7 +229,7 @@ fn details_query(version: ServerVersion, any_index: bool) -> String {
              ORDER BY indrelid, indisprimary DESC, indisreplident DESC, {order})
          SELECT c.oid, n.nspname::text, c.relname::text, k.key,
                 a.attname::text, a.atttypid, a.atttypmod, a.attnotnull OR (t.typtype = 'd' AND t.typnotnull),
-                CASE WHEN {generated} THEN NULL ELSE pg_get_expr(d.adbin, d.adrelid) END,
+                CASE WHEN {generated} AND NOT {as_debezium} THEN NULL ELSE pg_get_expr(d.adbin, d.adrelid) END,
                 {generated}
          FROM wanted w
          JOIN pg_class c ON c.oid = w.oid

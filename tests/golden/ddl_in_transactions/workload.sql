@@ -16,6 +16,7 @@ update t set a = 'n' where id = 5; delete from t where id = 5;
 select pg_sleep(0.6);
 alter table t alter a set default 'dflt';
 select pg_sleep(0.6);
-insert into t (id, c) values (6, 3); alter table t alter a drop not null;
+insert into t (id, c) values (6, 3);
+select pg_sleep(0.6); alter table t alter a drop not null;
 select pg_sleep(0.6);
 insert into t values (7, null, 3); insert into u values (1, 'x');

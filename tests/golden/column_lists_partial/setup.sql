@@ -1,0 +1,1 @@
+create table a (id int primary key, v text, w text); create table b (id int primary key, v text); create table c (v text, w text); alter table c replica identity full; create table d (v text not null unique, w text not null default 'x');

@@ -1,0 +1,1 @@
+insert into a values (1, 'v', 'w'); insert into b values (1, 'b'); insert into c values ('c', 'w'); insert into d values ('d'); update a set w = 'x'; update b set id = 2; update c set w = 'y'; delete from a; delete from b; delete from c;

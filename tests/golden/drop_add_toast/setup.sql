@@ -1,0 +1,1 @@
+create table t (id int primary key, a text, b text, c int); alter table t alter a set storage external, alter b set storage external; create table f (id int primary key, a text, c int); alter table f alter a set storage external; alter table f replica identity full;

@@ -1,0 +1,1 @@
+create table a (id char(5) primary key, v text); create table b (id "char" primary key, n name not null); create table c (id varchar(3) collate "C" primary key); create table d (id name primary key); create table e (id text primary key default 'dflt', n int); create table f (a int not null default 3, b text not null default 'k', primary key (b, a));

@@ -1,0 +1,1 @@
+create table n (id numeric primary key, v int); create table i (id interval primary key); create table f (id float8 primary key); create table j (id jsonb primary key); create table c (id char(4) primary key); create table b (id bit varying primary key); create table ts (id timestamptz(0) primary key); create table tz (id timetz primary key);

@@ -1,0 +1,1 @@
+create table p (id int, k int, v text, primary key (id, k)) partition by range (k); create table p_low partition of p for values from (0) to (10); create table p_high partition of p for values from (10) to (20); create table other (id int primary key); create table par (id int primary key); create table chi (v text, primary key (id)) inherits (par);

@@ -1,0 +1,1 @@
+insert into p values (1, 1, 'a'), (2, 12, 'b'); update p set k = 15 where id = 1; insert into other values (1); insert into par values (1); insert into chi values (2, 'c'); delete from p; truncate p; begin; insert into other values (2); commit;

@@ -1,0 +1,1 @@
+select pg_logical_emit_message(true, 'é ünï', 'content é'); select pg_logical_emit_message(false, repeat('p', 200), ''); begin; select pg_logical_emit_message(true, 'a', 'b'); select pg_logical_emit_message(true, 'c', 'd'); commit; select pg_logical_emit_message(true, E'tab\t"q"', '\x00'::bytea);

@@ -1,0 +1,1 @@
+create table a (id int primary key, v text); create table b (id int primary key, k int not null, v text); create unique index b_k on b (k); create table c (id int primary key, v text); create table d (id int primary key, v text); alter table d replica identity full; create schema s; create table s.a (id int primary key, v text);

@@ -1,0 +1,1 @@
+insert into a values (1, 'x'); update a set v = 'y'; delete from a; insert into b values (1, 2, 'x'); update b set v = 'y'; update b set k = 3; delete from b; insert into c values (1, 'x'); insert into d values (1, 'x'); update d set v = 'y'; delete from d; insert into s.a values (1, 'x'); update s.a set v = 'z'; delete from s.a;

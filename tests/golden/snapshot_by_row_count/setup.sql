@@ -1,0 +1,1 @@
+create table a (id int primary key, v text); create table b (id int primary key, n numeric(5,2)); create table c (id int primary key); create schema s; create table s.d (id int primary key, v text); insert into a select g, 'a' || g from generate_series(1, 5) g; insert into b values (1, 1.5), (2, null); insert into s.d values (1, 'd');

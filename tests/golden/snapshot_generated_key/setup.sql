@@ -1,0 +1,1 @@
+create table g (a int, k int generated always as (a + 1) stored primary key, v text); insert into g (a, v) values (1, 'x'); create table h (id int primary key, t timestamptz default now(), d numeric(6,2) generated always as (1.5) stored, u uuid default gen_random_uuid()); insert into h values (1, '2020-01-01 00:00+00', default, '00000000-0000-0000-0000-000000000001');

@@ -1,0 +1,1 @@
+create table g (id int primary key, a text, b text generated always as (upper(a)) stored, c int generated always as (length(a)) stored not null); insert into g (id, a) values (1, 'secret') on conflict do nothing;
