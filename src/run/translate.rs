@@ -309,6 +309,11 @@ impl Translator {
         let slot = self.relations.get(oid).ok_or_else(|| unknown_relation(oid))?;
         let Self { tables, assembler, encoder, settings, .. } = self;
         let captured = tables.get_mut(slot as usize).and_then(Option::as_mut);
+        // A row without columns is none to Debezium.
+        let is_row = !matches!(change, Change::Truncate);
+        let is_nothing =
+            |captured: &&mut Captured| is_row && encoder.is_quirky() && captured.table.columns.is_empty();
+        let captured = captured.filter(|captured| !is_nothing(captured));
         if settings.skip_unchanged && assembler.takes(Op::Update) {
             if let (Some(Captured { table, .. }), Change::Update { old: Some(OldTuple::Full(old)), new }) =
                 (&captured, change)
@@ -740,9 +745,9 @@ pub(super) mod tests {
         );
     }
 
-    /// The recordings `messages_only` and `tx_tables_order`.
+    /// The recordings `messages_only`, `tx_tables_order` and `empty_tables`.
     #[test]
-    fn debezium_counts_each_message_by_itself_and_begins_with_a_truncate() {
+    fn debezium_counts_otherwise() {
         let quirky = Modes { quirks: Quirks::Debezium, ..Modes::default() };
         let run = |modes, skip: &[Op], bodies: &[Vec<u8>]| {
             let mut translator = with_modes(modes);
@@ -768,6 +773,11 @@ pub(super) mod tests {
         assert_eq!((records.len(), counts(&records, 1)), (2, (Some(0), "[]".to_owned())));
         assert!(run(quirky, &[Op::Truncate, Op::Delete], &truncates).is_empty(), "it is not published then");
         assert!(run(Modes::default(), &[Op::Truncate], &truncates).is_empty());
+        let insert = b"I\0\0\0\x01N\0\0".to_vec();
+        let nothing = [begin(104), relation(Order::after(0), 1, "t"), insert, commit(104, 120)];
+        let records = run(quirky, &[], &nothing);
+        assert_eq!((records.len(), counts(&records, 1)), (2, (Some(0), "[]".to_owned())), "no columns");
+        assert_eq!(run(Modes::default(), &[], &nothing).len(), 3);
     }
 
     #[test]

@@ -1,1 +1,0 @@
-create type m as enum ('a', 'b'); create table e (id int primary key, m m not null default 'a', ms m[] not null default '{b}', k m); create table ek (m m primary key, v int); alter table e replica identity full;
