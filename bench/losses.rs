@@ -3,7 +3,8 @@
 use crate::drain::{Measured, mebibytes};
 use crate::report::Report;
 use crate::rows::{thousands, whole};
-use crate::summary::{self, Drains};
+use crate::snapshot::Snapshot;
+use crate::summary::{self, Drains, Spread};
 
 /// A line for every figure in which another contender is better than Headwater, exactly once over the same kind of socket.
 pub(crate) fn losses(report: &Report) -> Vec<String> {
@@ -30,6 +31,19 @@ pub(crate) fn losses(report: &Report) -> Vec<String> {
                     all.push(format!("L1 at {rate}/s, {what}: {our:.1} ms, {name} {their:.1} ms"));
                 }
             }
+        }
+    }
+    let rate = |contender: &str| {
+        let of_it = report.snapshots.iter().filter(|one| one.contender == contender);
+        Spread::of(of_it.map(Snapshot::rows_per_second)).median
+    };
+    let ours = rate(OURS);
+    for other in summary::in_order(report.snapshots.iter().map(|one| one.contender.as_str())) {
+        let rate = rate(other);
+        if rate > ours && is_rival(other, "") {
+            let share = ours / rate;
+            let (ours, rate) = (whole(ours), whole(rate));
+            all.push(format!("I1, rate: {ours} rows/s, {other} {rate} ({share:.2} of it)"));
         }
     }
     all
